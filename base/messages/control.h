@@ -1,0 +1,120 @@
+// The messages between the supervisor of the head process and its workers, over one ROUTER (head) and DEALER (worker)
+// pair per worker, apart from the data links:
+//
+//   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress
+//   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown
+//
+// A worker says hello, and is given at most one stage at a time: assign, (progress)*, ready, connect. A stage that is
+// assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/id.h"
+
+namespace sluice {
+
+struct WorkerHello {
+  std::uint32_t version = 1;         // Of this protocol.
+  std::string name;                  // 1 to 64 characters of [a-z0-9-]; unique among living workers.
+  std::uint64_t incarnation = 0;     // Random per process.
+  std::uint64_t process_id = 0;      // On its host, for logs.
+  std::string kernel_path;           // Best instruction-set path it has: "avx512", "avx2", "scalar".
+  std::uint32_t cpus = 0;
+
+  friend bool operator==(const WorkerHello&, const WorkerHello&) = default;
+};
+
+struct WorkerWelcome {
+  friend bool operator==(const WorkerWelcome&, const WorkerWelcome&) = default;
+};
+
+// Name taken, not in the topology, or another version. The worker exits with the error.
+struct WorkerRefused {
+  Error error;
+
+  friend bool operator==(const WorkerRefused&, const WorkerRefused&) = default;
+};
+
+// Limits of one link; see transport/link.
+struct LinkWindow {
+  std::uint32_t messages = 64;
+  std::uint64_t bytes = 64u << 20;
+
+  friend bool operator==(const LinkWindow&, const LinkWindow&) = default;
+};
+
+struct StageAssign {
+  Epoch epoch;
+  std::uint32_t stage = 0;           // Index in the pipeline.
+  std::uint32_t num_stages = 1;
+  std::string model_path;            // As the topology file has it; the worker may override the folder it lies in.
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;
+  DType dtype = DType::kBF16;        // Of the weights in memory.
+  DType compute = DType::kBF16;
+  std::string kernel_path;           // "auto" or a path; all stages get the same resolved one.
+  std::uint32_t threads = 1;
+  std::uint32_t block_tokens = 16;
+  std::uint32_t num_blocks = 0;
+  std::uint32_t max_batch_tokens = 0;
+  std::string input_address;         // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
+  LinkWindow window;
+
+  friend bool operator==(const StageAssign&, const StageAssign&) = default;
+};
+
+struct LoadProgress {
+  Epoch epoch;
+  std::uint32_t stage = 0;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_total = 0;
+
+  friend bool operator==(const LoadProgress&, const LoadProgress&) = default;
+};
+
+// Weights are loaded and the input is bound.
+struct StageReady {
+  Epoch epoch;
+  std::uint32_t stage = 0;
+  std::string input_address;         // Resolved: what the previous stage connects to.
+  std::uint64_t weights_bytes = 0;
+  std::uint64_t kv_cache_bytes = 0;
+
+  friend bool operator==(const StageReady&, const StageReady&) = default;
+};
+
+struct StageFailed {
+  Epoch epoch;
+  std::uint32_t stage = 0;
+  Error error;
+
+  friend bool operator==(const StageFailed&, const StageFailed&) = default;
+};
+
+// Where the stage sends its output: the next stage, or the batcher.
+struct StageConnect {
+  Epoch epoch;
+  std::string output_address;
+
+  friend bool operator==(const StageConnect&, const StageConnect&) = default;
+};
+
+// Drop the stage and its memory; the worker goes on as a standby.
+struct StageRelease {
+  friend bool operator==(const StageRelease&, const StageRelease&) = default;
+};
+
+struct WorkerShutdown {
+  friend bool operator==(const WorkerShutdown&, const WorkerShutdown&) = default;
+};
+
+using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress>;
+using HeadMessage =
+    std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown>;
+
+}  // namespace sluice

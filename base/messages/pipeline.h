@@ -1,0 +1,269 @@
+// The messages between the engine's own actors, as plain values, in the order of a request's way:
+//
+//   ingress  -> tokenizer : Submission, SequenceCancel              responder -> ingress : ClientAnswer, StreamReleased
+//   tokenizer -> batcher  : SequenceStart, SequenceCancel           ingress -> responder : StreamOpen, StreamAttach,
+//   batcher  -> stage 0   : StageBatch                                                     StreamCredit, StreamDetach
+//   stage i  -> stage i+1 : StageBatch with hidden states           tokenizer -> responder : StreamEnd
+//   last stage -> batcher : StepResult                              responder -> batcher : StreamStop, StreamPause
+//   batcher -> responder  : StreamTokens, StreamEnd
+//
+// Cancels take the way of the request itself, so that one never overtakes what it cancels. The batcher alone feeds the
+// responder with tokens, so that none arrives after its sequence's end (docs/decisions/0002).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/messages/client.h"
+
+namespace sluice {
+
+// ZeroMQ's routing id of a client's connection: 1 to 255 opaque bytes.
+struct ClientRoute {
+  std::string bytes;
+
+  friend auto operator<=>(const ClientRoute&, const ClientRoute&) = default;
+};
+
+// ---- ingress to tokenizer to batcher --------------------------------------------------------------------------------
+
+// How a sequence is generated, decided by the ingress; every default is filled in.
+struct GenerationSpec {
+  SamplingParams sampling;
+  std::uint64_t seed = 0;
+  std::uint32_t max_tokens = 0;
+  std::vector<TokenId> stop_token_ids;
+  bool ignore_eos = false;
+  LogprobOptions logprobs;
+  std::int32_t priority = 0;
+  std::string tenant;
+
+  friend bool operator==(const GenerationSpec&, const GenerationSpec&) = default;
+};
+
+// Time left until a deadline when the message was sent; the receiver adds it to its own clock.
+struct TimeLeft {
+  std::optional<std::uint64_t> us;  // Absent: no deadline.
+
+  friend bool operator==(const TimeLeft&, const TimeLeft&) = default;
+};
+
+struct Submission {
+  SequenceId sequence;
+  Prompt prompt;
+  bool add_special_tokens = true;
+  bool parse_special_tokens = false;
+  GenerationSpec spec;
+  TimeLeft time_left;
+  std::uint64_t age_us = 0;  // Since admission, when sent.
+
+  friend bool operator==(const Submission&, const Submission&) = default;
+};
+
+struct SequenceStart {
+  SequenceId sequence;
+  std::vector<TokenId> prompt_ids;  // 1 or more, each inside the vocabulary; leaves room for 1 token in the context.
+  GenerationSpec spec;              // max_tokens already cut to the context.
+  TimeLeft time_left;
+  std::uint64_t tokenize_us = 0;    // For PhaseTimes.
+
+  friend bool operator==(const SequenceStart&, const SequenceStart&) = default;
+};
+
+// Unknown sequences are ignored: they may have ended.
+struct SequenceCancel {
+  SequenceId sequence;
+
+  friend bool operator==(const SequenceCancel&, const SequenceCancel&) = default;
+};
+
+using TokenizerInput = std::variant<Submission, SequenceCancel>;
+using BatcherInput = std::variant<SequenceStart, SequenceCancel>;
+
+// ---- batcher to stages to batcher -----------------------------------------------------------------------------------
+
+// A part of one sequence in a micro-batch: tokens [first_position, first_position + num_tokens).
+// Its keys and values go to the slots that block_table gives for those positions, and are read from there.
+struct BatchEntry {
+  SequenceId sequence;
+  std::uint32_t first_position = 0;
+  std::uint32_t num_tokens = 0;          // 1 or more.
+  bool wants_sample = false;             // Sample a token after the last one: prompt complete, or decode.
+  bool wants_prompt_logprobs = false;    // Report log-probabilities of the tokens that follow each of these in the prompt.
+  TokenId next_prompt_token = -1;        // With wants_prompt_logprobs: the prompt token after this chunk, -1 at its end.
+  std::vector<BlockId> block_table;      // Blocks of positions 0, block_tokens, 2 * block_tokens, ... up to the last token.
+
+  friend bool operator==(const BatchEntry&, const BatchEntry&) = default;
+};
+
+// What the sampling stage needs once, before (or with) the first chunk of a sequence. Opening again starts over.
+struct SequenceOpening {
+  SequenceId sequence;
+  SamplingParams sampling;
+  std::uint64_t seed = 0;
+  LogprobOptions logprobs;
+  std::uint32_t prompt_tokens = 0;       // Tokens at positions below are prompt, the others output.
+  std::vector<TokenId> history;          // Tokens at positions before the first chunk's (prefix reuse); else empty.
+
+  friend bool operator==(const SequenceOpening&, const SequenceOpening&) = default;
+};
+
+// Bytes that a message carries beside its Cap'n Proto frame, shared and immutable. f32 [rows, columns] row-major.
+struct HiddenStates {
+  std::uint32_t rows = 0;
+  std::uint32_t columns = 0;
+  std::shared_ptr<const void> owner;  // Keeps `values` alive: a ZeroMQ frame, or a buffer of the sender.
+  std::span<const float> values;      // rows * columns; may be aligned to 4 bytes only.
+};
+
+struct StageBatch {
+  Epoch epoch;
+  StepId step;
+  std::vector<TokenId> token_ids;        // Of all entries, concatenated in their order.
+  std::vector<BatchEntry> entries;       // 1 or more, unless `closed` is all there is to say.
+  std::vector<SequenceOpening> opened;
+  std::vector<SequenceId> closed;        // Forget these, before looking at the entries.
+  HiddenStates hidden;                   // Into the first stage: empty. Else [token_ids.size(), hidden_size].
+};
+
+// One sampled token.
+struct Sample {
+  SequenceId sequence;
+  std::uint32_t position = 0;            // Of the sampled token in the sequence (the first output: prompt_tokens).
+  TokenId token = 0;
+  std::optional<TokenLogprobs> logprobs;
+
+  friend bool operator==(const Sample&, const Sample&) = default;
+};
+
+struct PromptLogprobs {
+  SequenceId sequence;
+  std::uint32_t first_position = 0;      // Of values[0]: the log-probability of the prompt token at that position.
+  std::vector<float> values;
+
+  friend bool operator==(const PromptLogprobs&, const PromptLogprobs&) = default;
+};
+
+struct StepResult {
+  Epoch epoch;
+  StepId step;
+  std::vector<Sample> samples;
+  std::vector<PromptLogprobs> prompt_logprobs;
+
+  friend bool operator==(const StepResult&, const StepResult&) = default;
+};
+
+// ---- to and from the responder --------------------------------------------------------------------------------------
+
+// Ingress to responder, before anything else of the sequence is sent anywhere.
+struct StreamOpen {
+  SequenceId sequence;
+  std::string request_id;
+  ClientRoute route;
+  std::vector<std::string> stop;
+  std::vector<TokenId> stop_token_ids;
+  std::uint64_t seed = 0;
+  std::uint64_t credit_tokens = 0;
+
+  friend bool operator==(const StreamOpen&, const StreamOpen&) = default;
+};
+
+struct StreamAttach {
+  SequenceId sequence;
+  ClientRoute route;
+  std::uint64_t from_index = 0;
+  std::uint64_t credit_tokens = 0;
+
+  friend bool operator==(const StreamAttach&, const StreamAttach&) = default;
+};
+
+struct StreamCredit {
+  SequenceId sequence;
+  ClientRoute route;
+  std::uint64_t up_to_index = 0;
+
+  friend bool operator==(const StreamCredit&, const StreamCredit&) = default;
+};
+
+// The route is gone: send nothing more to it. The stream itself goes on.
+struct StreamDetach {
+  ClientRoute route;
+
+  friend bool operator==(const StreamDetach&, const StreamDetach&) = default;
+};
+
+// Batcher to responder.
+struct StreamTokens {
+  SequenceId sequence;
+  std::uint64_t first_index = 0;         // Of token_ids[0] in the output.
+  std::vector<TokenId> token_ids;
+  std::vector<TokenLogprobs> logprobs;   // Empty, or one per token.
+
+  friend bool operator==(const StreamTokens&, const StreamTokens&) = default;
+};
+
+// The last word on a sequence, from the batcher or, where the prompt could not be tokenized, from the tokenizer.
+struct StreamEnd {
+  SequenceId sequence;
+  std::variant<FinishReason, Error> outcome;
+  Usage usage;
+  PhaseTimes times;
+  std::vector<float> prompt_logprobs;
+
+  friend bool operator==(const StreamEnd&, const StreamEnd&) = default;
+};
+
+// Responder to batcher: a stop string matched; the output is its first `output_tokens` tokens. Answered by StreamEnd.
+struct StreamStop {
+  SequenceId sequence;
+  std::uint32_t output_tokens = 0;
+
+  friend bool operator==(const StreamStop&, const StreamStop&) = default;
+};
+
+// Responder to batcher: nobody takes the tokens of this sequence; do not schedule it until told otherwise.
+struct StreamPause {
+  SequenceId sequence;
+  bool paused = true;
+
+  friend bool operator==(const StreamPause&, const StreamPause&) = default;
+};
+
+// Responder to ingress: encoded bytes (one ServerMessage) for a client, forwarded as they are.
+struct ClientAnswer {
+  SequenceId sequence;
+  ClientRoute route;
+  bool is_terminal = false;              // This attachment's last message.
+  std::vector<std::byte> frame;
+
+  friend bool operator==(const ClientAnswer&, const ClientAnswer&) = default;
+};
+
+// Responder to ingress: the sequence has ended (its admission credit returns), and whether its result is still kept
+// for Attach. A kept one is released by a second message with is_kept false.
+struct StreamReleased {
+  SequenceId sequence;
+  bool is_kept = false;
+
+  friend bool operator==(const StreamReleased&, const StreamReleased&) = default;
+};
+
+using ResponderInput = std::variant<StreamOpen, StreamAttach, StreamCredit, StreamDetach, StreamTokens, StreamEnd>;
+using ResponderSignal = std::variant<StreamStop, StreamPause>;
+using IngressInput = std::variant<ClientAnswer, StreamReleased>;
+
+// Every message that can travel on a link between our own actors.
+using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen, StreamAttach,
+                                 StreamCredit, StreamDetach, StreamTokens, StreamEnd, StreamStop, StreamPause, ClientAnswer,
+                                 StreamReleased>;
+
+}  // namespace sluice

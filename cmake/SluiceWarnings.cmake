@@ -1,0 +1,8 @@
+# Warnings of our own targets: target_link_libraries(x PRIVATE sluice_warnings).
+add_library(sluice_warnings INTERFACE)
+target_compile_options(sluice_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+if(SLUICE_SANITIZE)
+  # GCC 12 reports false positives when the sanitizers' checks are inlined around std::variant and std::string.
+  target_compile_options(sluice_warnings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
+endif()
