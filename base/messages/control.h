@@ -4,7 +4,7 @@
 //   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress
 //   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown
 //
-// A worker says hello, and is given at most one stage at a time: assign, (progress)*, ready, connect. A stage that is
+// A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that is
 // assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
 #pragma once
 
@@ -99,6 +99,7 @@ struct StageFailed {
 // Where the stage sends its output: the next stage, or the batcher.
 struct StageConnect {
   Epoch epoch;
+  std::uint32_t stage = 0;
   std::string output_address;
 
   friend bool operator==(const StageConnect&, const StageConnect&) = default;
@@ -106,6 +107,8 @@ struct StageConnect {
 
 // Drop the stage and its memory; the worker goes on as a standby.
 struct StageRelease {
+  std::uint32_t stage = 0;
+
   friend bool operator==(const StageRelease&, const StageRelease&) = default;
 };
 
