@@ -1,0 +1,146 @@
+// What a topology file says, checked and frozen: which layers run where, and the limits of the engine around them.
+//
+// Made by parse_topology() (pipeline/topology/topology_parser.h), which checks each value by itself; make_plan()
+// (pipeline/topology/plan.h) then checks it against a model. Defaults are those of a file that leaves the key out.
+// Owns:    nothing but values. Any thread may use its own copy.
+// Units:   as the names say; tokens and blocks are counts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/messages/control.h"
+
+namespace sluice::topology {
+
+// [model]
+struct ModelTopology {
+  enum class Weights : std::uint8_t { kFile, kRandom };
+
+  std::string path;                  // Of the model directory, as resolved by load_topology().
+  DType dtype = DType::kBF16;        // Of the weights in memory: f32 or bf16.
+  DType compute = DType::kBF16;      // Of activations entering a product, and of the KV cache: f32 or bf16.
+  Weights weights = Weights::kFile;  // kRandom is refused for now.
+
+  friend bool operator==(const ModelTopology&, const ModelTopology&) = default;
+};
+
+// [ingress]
+struct IngressTopology {
+  std::string bind = "tcp://127.0.0.1:5555";     // "tcp://LOOPBACK:PORT" ("*": any free port) or "ipc://PATH".
+  std::uint32_t max_requests = 256;              // Admission credits: requests in the engine at a time.
+  std::uint32_t client_window_tokens = 512;      // Computed ahead of a client that grants no credit.
+  std::uint32_t message_bytes_max = 1u << 20;    // Larger messages of a client are refused.
+  std::uint32_t finished_count_max = 256;        // Finished results kept for Attach: at most so many,
+  std::uint64_t finished_bytes_max = 16u << 20;  // of so many bytes together,
+  std::uint32_t finished_keep_ms = 60'000;       // and for so long.
+
+  friend bool operator==(const IngressTopology&, const IngressTopology&) = default;
+};
+
+// [batcher]
+struct BatcherTopology {
+  std::uint32_t max_batch_tokens = 2048;      // Of one micro-batch.
+  std::uint32_t max_sequences = 64;           // Running at a time.
+  std::uint32_t block_tokens = 16;            // A power of two.
+  std::uint64_t kv_cache_bytes = 256u << 20;  // Of one device in one process; stages that share it share this.
+
+  friend bool operator==(const BatcherTopology&, const BatcherTopology&) = default;
+};
+
+// The process that a rank runs in.
+struct Host {
+  enum class Kind : std::uint8_t {
+    kHead,    // "head": this process.
+    kSpawn,   // "spawn" or "spawn:NAME": a process that the head starts on this machine.
+    kWorker,  // The name of a worker that registers with the head.
+    kAny,     // "any": whichever worker is free.
+  };
+
+  Kind kind = Kind::kHead;
+  std::string name;  // Of a worker, or of spawn:NAME; else empty. [a-z0-9-], 1 to 64 characters.
+
+  friend bool operator==(const Host&, const Host&) = default;
+};
+
+struct Device {
+  enum class Kind : std::uint8_t { kCpu, kCuda };
+
+  Kind kind = Kind::kCpu;
+  std::uint32_t index = 0;
+
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+// "HOST/DEVICE", for instance "head/cpu:0".
+struct RankPlace {
+  Host host;
+  Device device;
+
+  friend bool operator==(const RankPlace&, const RankPlace&) = default;
+};
+
+// One [[stage]]: layers [first_layer, first_layer + num_layers).
+struct StageTopology {
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;  // 1 or more.
+  std::vector<RankPlace> ranks;  // Exactly one for now.
+  std::uint32_t threads = 1;
+
+  friend bool operator==(const StageTopology&, const StageTopology&) = default;
+};
+
+// [kernels]
+struct KernelsTopology {
+  std::string path = "auto";  // "auto", "avx512", "avx2" or "scalar".
+  bool deterministic = true;  // The only mode of the CPU backend; false is refused for now.
+
+  friend bool operator==(const KernelsTopology&, const KernelsTopology&) = default;
+};
+
+// [links]
+struct LinksTopology {
+  enum class Transport : std::uint8_t { kIpc, kTcp };
+
+  Transport transport = Transport::kIpc;   // To and from spawned processes; named workers are reached by tcp.
+  std::uint32_t window_messages = 64;      // Credits of each link between our own actors.
+  std::uint64_t window_bytes = 64u << 20;  // Holds the largest micro-batch's hidden states (make_plan checks).
+  std::uint32_t heartbeat_ms = 250;
+  std::uint32_t timeout_ms = 2000;  // Silence after which a peer counts as lost; > 2 heartbeats.
+  std::string directory;            // Of ipc:// sockets; empty: a fresh folder of the engine's own.
+
+  LinkWindow window() const { return {window_messages, window_bytes}; }
+
+  friend bool operator==(const LinksTopology&, const LinksTopology&) = default;
+};
+
+// [supervisor]
+struct SupervisorTopology {
+  std::string bind = "tcp://127.0.0.1:5550";  // Where workers register; as IngressTopology::bind. Only bound if needed.
+  std::uint32_t stage_step_timeout_ms = 30'000;   // A stage that answers no step for so long counts as hung.
+  std::uint32_t stage_load_timeout_ms = 300'000;  // From assignment to ready, without progress.
+
+  friend bool operator==(const SupervisorTopology&, const SupervisorTopology&) = default;
+};
+
+struct Topology {
+  ModelTopology model;
+  IngressTopology ingress;
+  BatcherTopology batcher;
+  std::vector<StageTopology> stages;  // In order, 1 or more; layers without gap or overlap from layer 0 on.
+  KernelsTopology kernels;
+  LinksTopology links;
+  SupervisorTopology supervisor;
+
+  friend bool operator==(const Topology&, const Topology&) = default;
+};
+
+// The spelling of topology files: "head", "spawn:a", "worker-a", "any"; "cpu:0"; "head/cpu:0"; "0-2" or "3".
+std::string to_string(const Host& host);
+std::string to_string(const Device& device);
+std::string to_string(const RankPlace& place);
+std::string layers_to_string(std::uint32_t first_layer, std::uint32_t num_layers);
+
+}  // namespace sluice::topology
