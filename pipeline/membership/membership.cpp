@@ -1,0 +1,256 @@
+#include "pipeline/membership/membership.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr std::uint32_t kControlVersion = WorkerHello{}.version;
+
+}  // namespace
+
+Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits) : limits_(limits) {
+  SLUICE_CHECK(!stages.empty());
+  for (StagePlace& place : stages) {
+    Worker& worker = workers_[place.worker];
+    worker.kind = place.kind;
+    if (place.kind == WorkerKind::kHead) worker.state = WorkerState::kPresent;
+    stages_.push_back({.place = std::move(place)});
+  }
+}
+
+void Membership::start(TimePoint now) { reconcile(now); }
+
+Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
+  if (hello.version != kControlVersion) {
+    return Error{ErrorCode::kUnsupportedVersion, "the head speaks version " + std::to_string(kControlVersion) +
+                                                     " of the worker protocol, " + hello.name + " speaks version " +
+                                                     std::to_string(hello.version)};
+  }
+  const auto found = workers_.find(hello.name);
+  if (found == workers_.end() || found->second.kind == WorkerKind::kHead) {
+    std::string known;
+    for (const auto& [name, worker] : workers_) {
+      if (worker.kind == WorkerKind::kNamed) known += (known.empty() ? "" : ", ") + name;
+    }
+    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name + "'; it has: " +
+                                                (known.empty() ? std::string("none") : known)};
+  }
+  Worker& worker = found->second;
+  if (worker.state == WorkerState::kPresent) {
+    if (worker.incarnation == hello.incarnation) return {};
+    return Error{ErrorCode::kUnavailable, "a worker named '" + hello.name + "' is already connected", 500};
+  }
+  worker.state = WorkerState::kPresent;
+  worker.incarnation = hello.incarnation;
+  worker.launched_until = TimePoint::never();
+  reconcile(now);
+  return {};
+}
+
+void Membership::on_worker_lost(const std::string& name, const std::string& reason, TimePoint now) {
+  const auto found = workers_.find(name);
+  if (found == workers_.end() || found->second.state == WorkerState::kAbsent) return;
+  Worker& worker = found->second;
+  worker.state = WorkerState::kAbsent;
+  worker.launched_until = TimePoint::never();
+  worker.launch_at = now + relaunch_delay(worker.failures++);
+
+  std::string what;
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i].place.worker == name) what += (what.empty() ? "" : ", ") + describe(i);
+  }
+  lose_stages_of(name);
+  if (is_up_) go_down({ErrorCode::kStageLost, what + " on " + name + " was lost: " + reason, 1000});
+  reconcile(now);
+}
+
+void Membership::on_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
+  if (ready.epoch != epoch_ || !has_stage(worker, ready.stage)) return;
+  Stage& stage = stages_[ready.stage];
+  if (stage.state != StageState::kAssigned) return;
+  stage.state = StageState::kReady;
+  stage.input_address = ready.input_address;
+  stage.silent_until = TimePoint::never();
+  stage.last_error.clear();
+  reconcile(now);
+}
+
+void Membership::on_failed(const std::string& worker, const StageFailed& failed, TimePoint now) {
+  if (failed.epoch != epoch_ || !has_stage(worker, failed.stage)) return;
+  Stage& stage = stages_[failed.stage];
+  if (stage.state == StageState::kUnassigned) return;
+  const bool was_loading = stage.state == StageState::kAssigned;
+  stage.state = StageState::kUnassigned;
+  stage.silent_until = TimePoint::never();
+  stage.last_error = failed.error.message;
+  stage.retry_at = now + relaunch_delay(workers_.at(worker).failures++);
+  if (was_loading) {
+    actions_.push_back(LoadFailed{failed.stage, failed.error});
+  } else if (is_up_) {
+    go_down({ErrorCode::kStageLost, describe(failed.stage) + " on " + worker + " failed: " + failed.error.message, 1000});
+  }
+  reconcile(now);
+}
+
+void Membership::on_progress(const std::string& worker, const LoadProgress& progress, TimePoint now) {
+  if (progress.epoch != epoch_ || !has_stage(worker, progress.stage)) return;
+  Stage& stage = stages_[progress.stage];
+  if (stage.state == StageState::kAssigned) stage.silent_until = now + limits_.silence_timeout;
+}
+
+void Membership::on_pipeline_broken(Epoch epoch, const std::string& reason, TimePoint now) {
+  if (epoch != epoch_ || !is_up_) return;
+  go_down({ErrorCode::kStageLost, reason, 1000});
+  reconcile(now);
+}
+
+void Membership::on_timer(TimePoint now) {
+  for (auto& [name, worker] : workers_) {
+    if (worker.state == WorkerState::kLaunching && worker.launched_until <= now) {
+      actions_.push_back(KillWorker{name});
+      on_worker_lost(name, "it did not connect in time", now);
+    }
+  }
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    Stage& stage = stages_[i];
+    if (stage.state != StageState::kAssigned || stage.silent_until > now) continue;
+    const std::string worker = stage.place.worker;
+    if (stage.place.kind == WorkerKind::kHead) {
+      // Our own process cannot be replaced; it may still finish, and says so when it does.
+      stage.silent_until = now + limits_.silence_timeout;
+      continue;
+    }
+    // The kind of worker decides what the kill means: a child process ends, a named worker's connection is dropped.
+    actions_.push_back(KillWorker{worker});
+    on_worker_lost(worker, "it showed no progress in loading " + describe(i), now);
+  }
+  reconcile(now);
+}
+
+TimePoint Membership::next_timer() const {
+  TimePoint next = TimePoint::never();
+  for (const auto& [name, worker] : workers_) {
+    next = std::min(next, worker.launched_until);
+    if (worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent) next = std::min(next, worker.launch_at);
+  }
+  for (const Stage& stage : stages_) {
+    next = std::min(next, stage.silent_until);
+    const bool is_waiting = stage.state == StageState::kUnassigned &&
+                            workers_.at(stage.place.worker).state == WorkerState::kPresent;
+    if (is_waiting) next = std::min(next, stage.retry_at);
+  }
+  return next;
+}
+
+std::vector<MembershipAction> Membership::take_actions() { return std::exchange(actions_, {}); }
+
+std::optional<Error> Membership::unavailable() const {
+  if (is_up_) return std::nullopt;
+  std::string lacks;
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    const Stage& stage = stages_[i];
+    if (stage.state == StageState::kReady) continue;
+    const Worker& worker = workers_.at(stage.place.worker);
+    if (!lacks.empty()) lacks += "; ";
+    lacks += describe(i);
+    if (worker.state != WorkerState::kPresent) {
+      lacks += (worker.kind == WorkerKind::kSpawned ? " waits for its process " : " waits for ") + stage.place.worker;
+    } else if (!stage.last_error.empty()) {
+      lacks += " failed to load on " + stage.place.worker + ": " + stage.last_error;
+    } else {
+      lacks += " is loading on " + stage.place.worker;
+    }
+  }
+  if (lacks.empty()) lacks = "the stages are being connected";
+  return Error{ErrorCode::kUnavailable, lacks, 1000};
+}
+
+void Membership::check_invariants() const {
+  const bool all_ready = std::all_of(stages_.begin(), stages_.end(), [&](const Stage& stage) {
+    return stage.state == StageState::kReady && workers_.at(stage.place.worker).state == WorkerState::kPresent;
+  });
+  SLUICE_CHECK_EQ(is_up_, all_ready);
+  for (const Stage& stage : stages_) {
+    if (stage.state != StageState::kUnassigned) {
+      SLUICE_CHECK(workers_.at(stage.place.worker).state == WorkerState::kPresent);
+    }
+  }
+}
+
+bool Membership::has_stage(const std::string& worker, std::uint32_t stage) const {
+  return stage < stages_.size() && stages_[stage].place.worker == worker;
+}
+
+void Membership::lose_stages_of(const std::string& worker) {
+  for (Stage& stage : stages_) {
+    if (stage.place.worker != worker) continue;
+    stage.state = StageState::kUnassigned;
+    stage.silent_until = TimePoint::never();
+  }
+}
+
+void Membership::go_down(Error error) {
+  is_up_ = false;
+  actions_.push_back(PipelineDown{epoch_, std::move(error)});
+  ++epoch_.value;
+  for (Stage& stage : stages_) stage.state = StageState::kUnassigned;
+}
+
+void Membership::launch_absent(TimePoint now) {
+  for (auto& [name, worker] : workers_) {
+    const bool is_due = worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent && worker.launch_at <= now;
+    if (!is_due) continue;
+    worker.state = WorkerState::kLaunching;
+    worker.launched_until = now + limits_.launch_timeout;
+    actions_.push_back(LaunchWorker{name});
+  }
+}
+
+void Membership::assign_unassigned(TimePoint now) {
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    Stage& stage = stages_[i];
+    const bool is_present = workers_.at(stage.place.worker).state == WorkerState::kPresent;
+    if (stage.state != StageState::kUnassigned || !is_present || stage.retry_at > now) continue;
+    stage.state = StageState::kAssigned;
+    stage.silent_until = now + limits_.silence_timeout;
+    actions_.push_back(AssignStage{stage.place.worker, i, epoch_});
+  }
+}
+
+void Membership::connect_if_all_ready() {
+  const bool all_ready = std::all_of(stages_.begin(), stages_.end(),
+                                     [](const Stage& stage) { return stage.state == StageState::kReady; });
+  if (is_up_ || !all_ready) return;
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    std::optional<std::string> output;
+    if (i + 1 < stages_.size()) output = stages_[i + 1].input_address;
+    actions_.push_back(ConnectStage{stages_[i].place.worker, i, epoch_, std::move(output)});
+  }
+  actions_.push_back(PipelineUp{epoch_, stages_.front().input_address});
+  is_up_ = true;
+  for (auto& [name, worker] : workers_) worker.failures = 0;
+}
+
+void Membership::reconcile(TimePoint now) {
+  launch_absent(now);
+  assign_unassigned(now);
+  connect_if_all_ready();
+}
+
+Duration Membership::relaunch_delay(std::uint32_t failures) const {
+  const std::uint32_t doublings = std::min<std::uint32_t>(failures, 16);
+  return std::min(limits_.relaunch_delay_max, limits_.relaunch_delay_min * (1u << doublings));
+}
+
+std::string Membership::describe(std::uint32_t stage) const {
+  const StagePlace& place = stages_[stage].place;
+  return "stage " + std::to_string(stage) + " (layers " + std::to_string(place.first_layer) + "-" +
+         std::to_string(place.first_layer + place.num_layers - 1) + ")";
+}
+
+}  // namespace sluice::pipeline

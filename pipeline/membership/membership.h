@@ -1,0 +1,157 @@
+// Who runs which stage: the supervisor's state as a pure machine, without sockets, threads or time of its own.
+//
+// A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs to
+// one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports ready, is
+// connected to its successor; then the batcher may send. When a stage is lost while the pipeline is up, the epoch is
+// bumped and all stages are assigned anew: survivors keep their weights and start over with empty sequences.
+//
+// Owns:       which worker is present, the state of each stage, the epoch, retry times of spawned workers.
+// Confined:   to the supervisor; not thread-safe.
+// Errors:     none of its own; failures of workers are inputs, what the engine lacks is unavailable().
+// Invariant:  kUp exactly while every stage is ready in the current epoch and its worker is present; a stage has at most
+//             one owner (check_invariants()).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/messages/control.h"
+
+namespace sluice::pipeline {
+
+enum class WorkerKind : std::uint8_t {
+  kHead,     // This process.
+  kSpawned,  // Started by us on this machine, and started again when it dies.
+  kNamed,    // Connects by itself; we wait for it.
+};
+
+struct StagePlace {
+  std::string worker;
+  WorkerKind kind = WorkerKind::kHead;
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;
+};
+
+struct MembershipLimits {
+  Duration relaunch_delay_min = std::chrono::milliseconds(50);   // Doubles with each failure in a row,
+  Duration relaunch_delay_max = std::chrono::seconds(5);         // up to this; back to the minimum when the pipeline is up.
+  Duration launch_timeout = std::chrono::seconds(20);            // A spawned worker that has not said hello is killed.
+  Duration silence_timeout = std::chrono::seconds(60);           // A loading stage that shows no progress is lost.
+};
+
+// ---- what the supervisor has to do ----------------------------------------------------------------------------------
+
+struct LaunchWorker {
+  std::string worker;
+};
+struct KillWorker {
+  std::string worker;
+};
+struct AssignStage {
+  std::string worker;
+  std::uint32_t stage = 0;
+  Epoch epoch;
+};
+// To each stage when all are ready: where its output goes. The last stage's goes to the batcher: output_stage is absent.
+struct ConnectStage {
+  std::string worker;
+  std::uint32_t stage = 0;
+  Epoch epoch;
+  std::optional<std::string> output_address;
+};
+struct PipelineUp {
+  Epoch epoch;
+  std::string input_address;  // Of stage 0.
+};
+// Whatever of `epoch` comes later is stale. The error is what requests in flight fail with.
+struct PipelineDown {
+  Epoch epoch;
+  Error error;
+};
+// A stage could not be loaded. The supervisor of a starting engine gives up; a running one goes on retrying.
+struct LoadFailed {
+  std::uint32_t stage = 0;
+  Error error;
+};
+
+using MembershipAction =
+    std::variant<LaunchWorker, KillWorker, AssignStage, ConnectStage, PipelineUp, PipelineDown, LoadFailed>;
+
+class Membership {
+ public:
+  Membership(std::vector<StagePlace> stages, MembershipLimits limits);
+
+  // Launches spawned workers and assigns the head's own stages.
+  void start(TimePoint now);
+
+  // A worker introduces itself. Error: unknown name, another version (final), or the name is taken (retryable).
+  Result<void> on_hello(const WorkerHello& hello, TimePoint now);
+  // Its process died, or its connection is gone. Unknown or absent workers are ignored.
+  void on_worker_lost(const std::string& worker, const std::string& reason, TimePoint now);
+
+  // Reports of a stage. Those of another epoch, or of a stage that `worker` does not have, are ignored.
+  void on_ready(const std::string& worker, const StageReady& ready, TimePoint now);
+  void on_failed(const std::string& worker, const StageFailed& failed, TimePoint now);
+  void on_progress(const std::string& worker, const LoadProgress& progress, TimePoint now);
+
+  // The batcher saw no result of a micro-batch, or lost its link, in this epoch: the pipeline is set up anew.
+  void on_pipeline_broken(Epoch epoch, const std::string& reason, TimePoint now);
+
+  void on_timer(TimePoint now);
+  TimePoint next_timer() const;
+
+  std::vector<MembershipAction> take_actions();
+
+  Epoch epoch() const { return epoch_; }
+  bool is_up() const { return is_up_; }
+  // What the pipeline lacks at the moment, e.g. "stage 1 (layers 3-5) waits for worker-a"; nothing while it is up.
+  std::optional<Error> unavailable() const;
+
+  void check_invariants() const;
+
+ private:
+  enum class StageState : std::uint8_t { kUnassigned, kAssigned, kReady };
+  struct Stage {
+    StagePlace place;
+    StageState state = StageState::kUnassigned;
+    std::string input_address;                      // While ready.
+    TimePoint silent_until = TimePoint::never();    // While assigned: lost after this.
+    TimePoint retry_at{};                           // While unassigned after a failed load: not before this.
+    std::string last_error;                         // Of the last failed load.
+  };
+  enum class WorkerState : std::uint8_t { kAbsent, kLaunching, kPresent };
+  struct Worker {
+    WorkerKind kind = WorkerKind::kHead;
+    WorkerState state = WorkerState::kAbsent;
+    std::uint64_t incarnation = 0;
+    std::uint32_t failures = 0;                     // In a row.
+    TimePoint launch_at{};                          // While absent and spawned: not before this.
+    TimePoint launched_until = TimePoint::never();  // While launching: killed after this.
+  };
+
+  bool has_stage(const std::string& worker, std::uint32_t stage) const;
+  void lose_stages_of(const std::string& worker);
+  void go_down(Error error);
+  void launch_absent(TimePoint now);
+  void assign_unassigned(TimePoint now);
+  void connect_if_all_ready();
+  void reconcile(TimePoint now);
+  Duration relaunch_delay(std::uint32_t failures) const;
+  std::string describe(std::uint32_t stage) const;
+
+  MembershipLimits limits_;
+  std::vector<Stage> stages_;
+  std::map<std::string, Worker> workers_;
+  std::vector<MembershipAction> actions_;
+  Epoch epoch_{1};
+  bool is_up_ = false;
+};
+
+}  // namespace sluice::pipeline
