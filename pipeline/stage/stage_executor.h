@@ -1,0 +1,77 @@
+// One pipeline stage on one CPU: runs its layers for micro-batches, keeps the keys and values of its blocks, and on the
+// last stage samples.
+//
+// Owns:      weights (mapped or converted), KV cache, scratch buffers (both allocated once), the kernels' threads, and
+// on
+//            the last stage the sampler state of every open sequence.
+// Confined:  to the stage actor's thread; run() is not reentrant. The output's hidden states own their memory and may
+//            travel to another thread.
+// Errors:    create(): kInvalidConfig for a spec that contradicts itself or the model, kModelLoadFailed for files.
+//            run(): kProtocolViolation for a batch that breaks a rule of base/messages/pipeline.h, out of range as it
+//            may be. A refused batch has changed nothing.
+// Invariant: the result of a sequence depends, to the bit, on its own tokens, the model, dtypes and the instruction-set
+//            path alone: not on its neighbours in the batch, on chunks, on block numbers or on where stages are cut.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <variant>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/messages/pipeline.h"
+#include "kernels/cpu/isa_path.h"
+#include "pipeline/model/model_config.h"
+
+namespace sluice {
+
+struct StageSpec {
+  std::filesystem::path model_dir;
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;  // 1 or more. Layer 0 makes the first stage, the model's last the last.
+  DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
+  DType compute = DType::kBF16;  // Of activations into matrix products, and of the KV cache: f32 or bf16.
+                                 // bf16 needs bf16 weights.
+  kernels::IsaPath path = kernels::IsaPath::kScalar;  // Must be available on this machine.
+  std::uint32_t threads = 1;                          // Including the caller's.
+  std::uint32_t block_tokens = 16;                    // 1 to 1024.
+  std::uint32_t num_blocks = 0;                       // 1 or more.
+  std::uint32_t max_batch_tokens = 0;                 // 1 or more. A batch with more is refused.
+  std::uint32_t max_open_sequences = 4096;            // Sampler states at the last stage.
+};
+
+// The batch for the next stage with hidden states filled in, or, of the last stage, the result.
+using StageOutput = std::variant<StageBatch, StepResult>;
+
+// Called while weights load, with bytes_done from 0 to bytes_total.
+using LoadProgressCallback = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
+
+class StageExecutor {
+ public:
+  static Result<std::unique_ptr<StageExecutor>> create(const StageSpec& spec,
+                                                       const LoadProgressCallback& progress = {});
+
+  StageExecutor(const StageExecutor&) = delete;
+  StageExecutor& operator=(const StageExecutor&) = delete;
+  ~StageExecutor();
+
+  // One step. The batch's hidden states need to live until the call returns. Epoch and step are passed on, not judged.
+  Result<StageOutput> run(const StageBatch& batch);
+
+  bool is_first() const;
+  bool is_last() const;
+  const ModelConfig& model() const;
+  std::uint64_t weights_bytes() const;
+  std::uint64_t kv_cache_bytes() const;
+
+ private:
+  struct Parts;
+
+  explicit StageExecutor(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sluice
