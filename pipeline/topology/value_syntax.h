@@ -1,0 +1,37 @@
+// The little languages inside the strings of a topology file: layer ranges, rank places, addresses to bind.
+//
+// Errors are sentences that continue "[table] key ...": the caller knows where the value stands.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "pipeline/topology/topology.h"
+
+namespace sluice::topology {
+
+struct LayerRange {
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;
+};
+
+inline constexpr std::uint32_t kLayersMax = 4096;
+
+// "0-2" or "3".
+Result<LayerRange> parse_layers(std::string_view text);
+
+// "HOST/DEVICE". Devices other than cpu:0 parse, and are refused as not supported yet.
+Result<RankPlace> parse_rank_place(std::string_view text);
+
+// What is wrong with an address to bind, if anything: "tcp://LOOPBACK:PORT", the port a number or "*", or "ipc://PATH".
+// Beyond loopback is refused as long as there are no keys.
+std::optional<std::string> bind_complaint(std::string_view address);
+
+// 1 to 64 characters of [a-z0-9-].
+bool is_host_name(std::string_view name);
+
+}  // namespace sluice::topology
