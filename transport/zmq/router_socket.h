@@ -1,0 +1,70 @@
+// A server socket for many peers: ingress toward clients, head toward workers. Each peer has a route.
+//
+// Without handover (the default) a peer cannot take over the routing id of another one that is connected.
+// Owns: socket and monitor. Confined: one thread, destruction included.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "transport/zmq/monitor.h"
+#include "transport/zmq/poller.h"
+#include "transport/zmq/socket.h"
+
+namespace sluice::transport {
+
+// A peer of a RouterSocket, by its routing id: 1 to 255 bytes, not text. Remote ones that set none get a fresh one for
+// each connection.
+struct Route {
+  std::string id;
+
+  friend auto operator<=>(const Route&, const Route&) = default;
+};
+
+class RouterSocket {
+ public:
+  struct Incoming {
+    Route route;
+    Message message;  // At least one frame.
+  };
+
+  // Errors: as Socket::create and Socket::bind.
+  static Result<RouterSocket> bind(const Context& context, const std::string& address, const SocketOptions& options,
+                                   const ReceiveLimits& limits);
+
+  // Resolved: what peers connect to.
+  std::string address() const { return socket_.endpoint(); }
+
+  // The next message, or none. Messages beyond the limits and those without a frame are counted and dropped.
+  std::optional<Incoming> receive();
+  // True: queued. False: the route's queue is full, nothing was sent. Errors: kTransportLost, no such peer is connected.
+  Result<bool> send(const Route& route, const Message& message);
+  // Routes whose connection ended since the last call, once for each loss; they may have come back meanwhile, under the
+  // same id. A route that never sent anything is not reported. In-process peers give no such events.
+  // Call after receive() has returned none.
+  std::vector<Route> take_disconnected();
+
+  std::uint64_t refused() const { return refused_; }
+  void watch(Poller& poller) const;
+
+ private:
+  RouterSocket(Socket socket, SocketMonitor monitor, const ReceiveLimits& limits)
+      : socket_(std::move(socket)), monitor_(std::move(monitor)), limits_(limits) {}
+
+  void drain_monitor();
+  void note_connection(int connection, const Route& route);
+
+  Socket socket_;
+  SocketMonitor monitor_;
+  ReceiveLimits limits_;
+  std::map<int, Route> routes_;   // By connection.
+  std::set<int> lost_;            // Connections that ended and whose descriptor was not used again.
+  std::vector<Route> disconnected_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace sluice::transport
