@@ -1,0 +1,162 @@
+// Ledger: what the ingress knows of its clients and their requests, and the rules by which it answers them.
+//
+// A pure state machine: messages and `now` go in, values to send come out. Nothing here blocks, sleeps or draws
+// numbers.
+//
+// Owns: sessions, connections, requests by (session, request id), attachments, admission credits.
+// Confined: the ingress actor.
+// Units: milliseconds in the configuration, TimePoint elsewhere.
+// Errors: all become Failed messages in the returned actions; nothing a client sends is a check failure.
+//
+// Rules (docs/PROTOCOL.md states them for clients):
+//  - A connection says Hello first; anything before it is Failed{protocol_violation}. A second Hello starts over, as if
+//    the connection had been lost in between (a client may restart under its routing id).
+//  - Generate whose id is in use in the session: with another body Failed{id_conflict}, and the first request is not
+//    touched; with an equal body (all but deadline, credit and grace compared) it is a retry, and is answered like
+//    Attach from index 0. Failed{id_conflict} is the only answer that is not about the attachment of the same id.
+//  - An attachment is a connection that takes one request's output. Attaching again on the same connection replaces it.
+//    Each attachment gets one terminal message, which the responder writes. The exception: the result vanished while
+//    the attach was on its way; then the ledger ends the attachment, with Failed{not_found} for an Attach and a
+//    retryable Failed{unavailable} for a repeated Generate.
+//  - One admission credit per request from Accepted to its first StreamReleased. None left: Failed{overloaded}.
+//  - A request whose last attachment was lost is cancelled when resume_grace_ms is over.
+//
+// Order: send to_responder before to_tokenizer, so that a stream is open before anything else hears of it.
+// The routes in to_responder name attachments, not sockets (8 bytes): what the responder sends back goes through
+// on_answer, which says where it goes now, so that an answer on its way to a lost or replaced attachment reaches
+// nobody.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/messages/client.h"
+#include "base/messages/pipeline.h"
+#include "pipeline/request/admission.h"
+#include "pipeline/request/body_hash.h"
+#include "pipeline/request/limits.h"
+#include "pipeline/request/session_table.h"
+
+namespace sluice {
+
+struct LedgerConfig {
+  std::string model;                           // For Welcome.
+  std::uint32_t max_requests = 256;            // Admission credits; 1 or more.
+  std::uint32_t context_tokens = 0;            // For Welcome.
+  std::uint32_t client_window_tokens = 512;    // Credit where a client names none; 1 or more.
+  std::uint32_t message_bytes_max = 8u << 20;  // For Welcome; the ingress actor enforces it.
+  SamplingParams sampling_defaults;
+  RequestLimits limits;
+  SessionLimits sessions;
+  std::uint32_t max_attachments = 8;  // Per request.
+};
+
+// Fresh randomness for one message: getrandom in the actor, a seeded generator in tests.
+struct Entropy {
+  std::uint64_t seed = 0;  // For a Generate without one.
+  SessionToken token;      // For a Hello without one.
+};
+
+struct IngressActions {
+  std::vector<ResponderInput> to_responder;  // Send these first.
+  std::vector<TokenizerInput> to_tokenizer;
+  std::vector<std::pair<ClientRoute, ServerMessage>> to_clients;
+};
+
+struct LedgerStats {
+  std::uint32_t sessions = 0;
+  std::uint32_t connections = 0;
+  std::uint32_t attachments = 0;
+  std::uint32_t requests_running = 0;  // Each holds an admission credit.
+  std::uint32_t requests_kept = 0;     // Ended, and still attachable.
+  std::uint64_t accepted_total = 0;    // Generates that became requests.
+  std::uint64_t retried_total = 0;     // Generates that joined their earlier self.
+  std::uint64_t overloaded_total = 0;
+  std::uint64_t refused_total = 0;  // All other Failed messages of the ledger.
+  std::uint64_t stray_total = 0;    // Answers and releases for what the ledger does not know.
+};
+
+class Ledger {
+ public:
+  explicit Ledger(LedgerConfig config);
+
+  IngressActions on_client(const ClientRoute& route, ClientMessage message, TimePoint now, const Entropy& entropy);
+  // Bytes of a client that are no message. The connection goes on.
+  IngressActions on_undecodable(const ClientRoute& route, const Error& error);
+  // The peer is gone (socket monitor, EHOSTUNREACH, or it stopped reading). Unknown routes are ignored.
+  IngressActions on_disconnected(const ClientRoute& route, TimePoint now);
+
+  // Where the frame of an answer goes; nothing: its attachment is gone, drop it.
+  std::optional<ClientRoute> on_answer(const ClientAnswer& answer);
+  IngressActions on_released(const StreamReleased& released, TimePoint now);
+
+  // Grace periods and idle sessions that are over. next_timer: when to call it; never() if there is nothing to wait
+  // for.
+  IngressActions on_timer(TimePoint now);
+  TimePoint next_timer() const;
+
+  // While set, new requests are refused with it (kUnavailable whatever its code); running ones go on.
+  void set_unavailable(std::optional<Error> reason);
+
+  LedgerStats stats() const;
+  // Aborts if the indexes contradict each other.
+  void check_invariants() const;
+
+ private:
+  struct Attachment {
+    ClientRoute connection;
+    SequenceId sequence;
+    bool is_retry = false;  // Came from a repeated Generate rather than an Attach.
+  };
+  struct Request {
+    SessionToken session;
+    std::string request_id;
+    BodyHash body;
+    std::uint64_t seed = 0;
+    std::uint32_t resume_grace_ms = 0;
+    bool is_ended = false;      // Its admission credit is back; the result is kept.
+    bool is_cancelled = false;  // SequenceCancel went out.
+    std::optional<TimePoint> grace_end;
+    std::vector<std::uint64_t> attachments;
+  };
+
+  void on_message(const ClientRoute& route, Hello hello, TimePoint now, const Entropy& entropy, IngressActions& out);
+  void on_message(const ClientRoute& route, Generate generate, TimePoint now, const Entropy& entropy,
+                  IngressActions& out);
+  void on_message(const ClientRoute& route, Attach attach, TimePoint now, const Entropy& entropy, IngressActions& out);
+  void on_message(const ClientRoute& route, Cancel cancel, TimePoint now, const Entropy& entropy, IngressActions& out);
+  void on_message(const ClientRoute& route, Credit credit, TimePoint now, const Entropy& entropy, IngressActions& out);
+
+  void accept(const ClientRoute& route, Generate generate, const BodyHash& body, const Entropy& entropy,
+              IngressActions& out);
+  void attach(const ClientRoute& route, SequenceId sequence, std::uint64_t from_index, std::uint64_t credit_tokens,
+              bool is_retry, IngressActions& out);
+  std::uint64_t add_attachment(const ClientRoute& route, SequenceId sequence, Request& request, bool is_retry);
+  void remove_attachment(std::uint64_t attachment);
+  void start_grace(SequenceId sequence, TimePoint now, IngressActions& out);
+  void stop_grace(SequenceId sequence, Request& request);
+  void cancel(SequenceId sequence, IngressActions& out);
+  void forget(SequenceId sequence, TimePoint now);
+  void refuse(const ClientRoute& route, std::string request_id, Error error, IngressActions& out);
+
+  LedgerConfig config_;
+  SessionTable sessions_;
+  Admission admission_;
+  std::optional<Error> unavailable_;
+  std::unordered_map<SequenceId, Request> requests_;
+  std::unordered_map<std::uint64_t, Attachment> attachments_;  // By the number that a route of ours spells.
+  std::multimap<TimePoint, SequenceId> grace_ends_;
+  std::uint64_t last_sequence_ = 0;
+  std::uint64_t last_attachment_ = 0;
+  LedgerStats totals_;  // Only the *_total fields.
+};
+
+}  // namespace sluice

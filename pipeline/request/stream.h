@@ -1,0 +1,94 @@
+// Stream: one sequence's output and the attachments that take it.
+//
+// Owns: the output log, attachments, and the terminal message once there is one.
+// Confined: the responder actor, inside its StreamTable, whose header states the rules.
+// Units: tokens; credit is an index: the client takes tokens below it.
+// Invariant: an attachment never gets a token at or above its credit, nor any message after its terminal one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/messages/client.h"
+#include "base/messages/pipeline.h"
+#include "pipeline/request/output_log.h"
+
+namespace sluice {
+
+// One message as one frame: the codec's part, injected.
+using EncodeMessage = std::function<std::vector<std::byte>(const ServerMessage&)>;
+
+// Where a stream's answers go, for the length of one call.
+struct AnswerSink {
+  const EncodeMessage& encode;
+  std::uint32_t message_tokens_max;
+  std::vector<IngressInput>& answers;
+  std::uint64_t& tokens_total;
+};
+
+class Stream {
+ public:
+  Stream(const StreamOpen& open, Result<OutputLog> log);
+
+  // The attachment of this route, from now on; replaces an earlier one of the same route.
+  void attach(const StreamAttach& attach, AnswerSink& sink);
+  void credit(const ClientRoute& route, std::uint64_t up_to_index, AnswerSink& sink);
+  void detach(const ClientRoute& route);
+
+  struct Appended {
+    std::optional<StreamStop> stop;  // Tell the batcher.
+    bool is_match = false;           // Because of a stop string, rather than of an error.
+    std::uint64_t overrun_tokens = 0;
+  };
+  // Before end().
+  Appended append(StreamTokens tokens, AnswerSink& sink);
+  // Tokens were lost on the way: the sequence fails, whatever its end says.
+  StreamStop fail(Error error);
+
+  // Fixes the terminal message, and sends what may be sent. Once.
+  void end(StreamEnd end, AnswerSink& sink);
+  // Sends the terminal message to everybody still attached, credit or not. After end().
+  void dismiss_all(AnswerSink& sink);
+
+  bool is_ended() const { return terminal_.has_value(); }
+  // After end(): whether the result is worth keeping for late attachments.
+  bool is_worth_keeping() const { return is_worth_keeping_; }
+  // Whether the batcher should compute no further; see StreamTable's rules. Before end().
+  bool is_starved(std::uint32_t client_window_tokens) const;
+
+  const std::vector<ClientRoute> routes() const;
+  std::size_t num_attachments() const { return attachments_.size(); }
+  std::uint64_t backlog_tokens() const;
+  std::uint64_t size_bytes() const;
+
+ private:
+  struct Attachment {
+    ClientRoute route;
+    std::uint64_t next_index = 0;  // Of the next token to send.
+    std::size_t text_from = 0;     // Text before is sent.
+    std::uint64_t credit_end = 0;
+  };
+
+  void deliver(AnswerSink& sink);
+  void send_tokens(Attachment& attachment, AnswerSink& sink);
+  bool has_everything(const Attachment& attachment) const;
+  void send_terminal(const Attachment& attachment, AnswerSink& sink) const;
+
+  SequenceId sequence_;
+  std::string request_id_;
+  std::optional<OutputLog> log_;  // Absent if it could not be created: then decided_ is the error.
+  std::optional<std::variant<FinishReason, Error>> decided_;  // By us, ahead of the sequence's end.
+  std::vector<Attachment> attachments_;
+  std::uint64_t taken_end_ = 0;  // All tokens below were sent to somebody.
+  std::optional<std::vector<std::byte>> terminal_;
+  bool is_worth_keeping_ = false;
+};
+
+}  // namespace sluice
