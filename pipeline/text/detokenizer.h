@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/id.h"
@@ -36,6 +37,11 @@ class Detokenizer {
   DecodedText finish();
 
   std::uint64_t num_tokens() const { return num_tokens_; }
+
+  // The token that began the character that waits to be completed, if one does.
+  std::optional<std::uint64_t> waiting_token() const {
+    return pending_.empty() ? std::nullopt : std::optional(pending_token_);
+  }
 
  private:
   const Tokenizer* tokenizer_;

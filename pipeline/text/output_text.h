@@ -7,6 +7,8 @@
 // Errors:     create() as StopMatcher::create.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,15 @@ class OutputText {
   StopScan finish();
 
   std::uint64_t num_tokens() const { return detokenizer_.num_tokens(); }
+
+  // How many of the tokens are output whatever comes: no match that is still possible drops them. Not after a match.
+  std::uint64_t num_certain_tokens() const {
+    if (!matcher_.has_patterns()) return num_tokens();
+    std::optional<std::uint64_t> waiting = matcher_.waiting_token();
+    if (!waiting) waiting = detokenizer_.waiting_token();
+    if (!waiting) return num_tokens();
+    return matcher_.emitted_token() == waiting ? *waiting + 1 : *waiting;
+  }
 
  private:
   OutputText(Detokenizer detokenizer, StopMatcher matcher);

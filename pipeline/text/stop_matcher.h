@@ -44,6 +44,13 @@ class StopMatcher {
   // match.
   StopScan feed(std::string_view text, std::uint64_t token);
 
+  // The token that gave the first byte that waits, if any does; and the last one that gave text that was let out.
+  std::optional<std::uint64_t> waiting_token() const {
+    return waiting_tokens_.empty() ? std::nullopt : std::optional(waiting_tokens_.front());
+  }
+  std::optional<std::uint64_t> emitted_token() const { return emitted_token_; }
+  bool has_patterns() const { return !patterns_.empty(); }
+
   // No more text comes: what waits is no part of a match.
   std::string finish();
 
