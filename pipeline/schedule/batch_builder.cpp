@@ -1,0 +1,59 @@
+#include "pipeline/schedule/batch_builder.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace sluice {
+
+BatchBuilder::BatchBuilder(Epoch epoch, StepId step, std::uint32_t max_batch_tokens)
+    : max_batch_tokens_(max_batch_tokens) {
+  batch_.epoch = epoch;
+  batch_.step = step;
+  step_.step = step;
+}
+
+void BatchBuilder::add(Sequence& sequence, std::uint32_t count, TimePoint now) {
+  SLUICE_CHECK_GE(count, 1u);
+  SLUICE_CHECK_LE(count, budget());
+  const std::uint32_t first = sequence.planned_tokens;
+  const std::uint32_t end = first + count;
+  SLUICE_CHECK_LE(end, sequence.num_tokens());
+  const std::uint32_t prompt_logprobs = sequence.prompt_logprobs_of(first, count);
+
+  if (first == 0) {
+    batch_.opened.push_back(
+        {sequence.id, sequence.spec.sampling, sequence.spec.seed, sequence.spec.logprobs, sequence.prompt_tokens, {}});
+    sequence.is_open_at_stages = true;
+  }
+  BatchEntry entry;
+  entry.sequence = sequence.id;
+  entry.first_position = first;
+  entry.num_tokens = count;
+  entry.wants_sample = end == sequence.num_tokens();
+  entry.wants_prompt_logprobs = prompt_logprobs > 0;
+  if (prompt_logprobs > 0 && end < sequence.prompt_tokens) entry.next_prompt_token = sequence.tokens[end];
+  const auto blocks = sequence.blocks.prefix(end);
+  entry.block_table.assign(blocks.begin(), blocks.end());
+
+  const auto tokens = sequence.tokens.begin();
+  batch_.token_ids.insert(batch_.token_ids.end(), tokens + first, tokens + end);
+  step_.entries.push_back({&sequence, first, count, entry.wants_sample, prompt_logprobs});
+  batch_.entries.push_back(std::move(entry));
+
+  sequence.planned_tokens = end;
+  sequence.last_step = batch_.step.value;
+  ++sequence.steps_in_flight;
+  if (!sequence.first_planned_at) sequence.first_planned_at = now;
+}
+
+StageBatch BatchBuilder::take_batch(std::vector<SequenceId> closed) {
+  batch_.closed = std::move(closed);
+  return std::move(batch_);
+}
+
+PlannedStep BatchBuilder::take_step() {
+  return std::move(step_);
+}
+
+}  // namespace sluice

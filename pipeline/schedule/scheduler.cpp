@@ -1,0 +1,297 @@
+#include "pipeline/schedule/scheduler.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::uint32_t kRetryAfterOverloadMs = 1000;
+
+Error out_of_blocks(std::uint32_t tokens, const BlockAllocator& allocator) {
+  return {ErrorCode::kOutOfBlocks, std::to_string(tokens) + " tokens need " +
+                                       std::to_string(allocator.blocks_for(tokens)) + " KV blocks, there are " +
+                                       std::to_string(allocator.num_blocks())};
+}
+
+}  // namespace
+
+Scheduler::Scheduler(SchedulerConfig config, Epoch epoch)
+    : config_(std::move(config)), epoch_(epoch), allocator_(config_.num_blocks, config_.block_tokens) {
+  SLUICE_CHECK_GE(config_.max_batch_tokens, 1u);
+  SLUICE_CHECK_GE(config_.max_sequences, 1u);
+  SLUICE_CHECK_GE(config_.max_waiting, 1u);
+  SLUICE_CHECK_GE(config_.pipeline_depth, 1u);
+  SLUICE_CHECK_GE(config_.context_tokens, 2u);
+  SLUICE_CHECK_GE(config_.vocab_size, 1u);
+}
+
+// -- messages ---------------------------------------------------------------------------------------------------------
+
+Result<void> Scheduler::start(SequenceStart start, TimePoint now) {
+  const SequenceId id = start.sequence;
+  if (id == SequenceId{} || sequences_.contains(id)) {
+    return Error{ErrorCode::kProtocolViolation,
+                 "start of sequence " + std::to_string(id.value) + ", which is live or none"};
+  }
+  ++totals_.started_total;
+  auto error = find_start_error(start, config_);
+  if (!error && waiting_.size() >= config_.max_waiting) {
+    error = Error{ErrorCode::kOverloaded, std::to_string(waiting_.size()) + " sequences are waiting already",
+                  kRetryAfterOverloadMs};
+  }
+  auto sequence = std::make_unique<Sequence>(std::move(start), config_, allocator_, next_arrival_++, now);
+  if (!error && allocator_.blocks_for(sequence->tokens_to_admit()) > allocator_.num_blocks()) {
+    error = out_of_blocks(sequence->tokens_to_admit(), allocator_);
+  }
+  if (error) {
+    outputs_.push_back(sequence->make_end(std::move(*error), now));
+    ++totals_.ended_total;
+    return {};
+  }
+  deadlines_.insert(sequence->deadline, id);
+  waiting_.insert(*sequence);
+  sequences_.emplace(id, std::move(sequence));
+  return {};
+}
+
+void Scheduler::cancel(SequenceId id, TimePoint now) {
+  if (Sequence* sequence = find_live(id)) end(*sequence, FinishReason::kCancelled, now);
+}
+
+void Scheduler::stop(const StreamStop& stop, TimePoint now) {
+  Sequence* sequence = find_live(stop.sequence);
+  if (sequence == nullptr) return;
+  // What overran the stop string was never output.
+  sequence->tokens.resize(sequence->prompt_tokens + std::min(stop.output_tokens, sequence->output_tokens()));
+  end(*sequence, FinishReason::kStop, now);
+}
+
+void Scheduler::pause(const StreamPause& pause) {
+  if (Sequence* sequence = find_live(pause.sequence)) sequence->is_paused = pause.paused;
+}
+
+Result<void> Scheduler::complete(const StepResult& result, TimePoint now) {
+  if (result.epoch < epoch_) return {};
+  if (result.epoch > epoch_) {
+    return Error{ErrorCode::kProtocolViolation,
+                 "result of epoch " + std::to_string(result.epoch.value) + " in epoch " + std::to_string(epoch_.value)};
+  }
+  if (auto checked = in_flight_.check(result, config_); !checked) return checked;
+
+  auto sample = result.samples.begin();
+  auto prompt_logprobs = result.prompt_logprobs.begin();
+  for (const PlannedEntry& entry : in_flight_.pop().entries) {
+    Sequence& sequence = *entry.sequence;
+    if (entry.prompt_logprobs > 0) {
+      const std::vector<float>& values = (prompt_logprobs++)->values;
+      if (sequence.phase != SequencePhase::kEnded) {
+        sequence.prompt_logprobs.insert(sequence.prompt_logprobs.end(), values.begin(), values.end());
+      }
+    }
+    if (entry.wants_sample) accept_sample(sequence, *sample++, now);
+    --sequence.steps_in_flight;
+    settle(sequence);
+  }
+  return {};
+}
+
+void Scheduler::fail_all(const Error& error, Epoch next, TimePoint now) {
+  SLUICE_CHECK_GT(next, epoch_);
+  in_flight_.clear();
+  std::vector<Sequence*> all;
+  for (const auto& [id, sequence] : sequences_) all.push_back(sequence.get());
+  for (Sequence* sequence : all) {
+    sequence->steps_in_flight = 0;
+    if (sequence->phase == SequencePhase::kEnded) {
+      settle(*sequence);
+    } else {
+      end(*sequence, error, now);
+    }
+  }
+  SLUICE_CHECK(sequences_.empty());
+  SLUICE_CHECK_EQ(allocator_.num_used(), 0u);
+  closed_.clear();
+  epoch_ = next;
+  last_step_ = {};
+}
+
+void Scheduler::expire(TimePoint now) {
+  while (const auto id = deadlines_.first_expired(now)) {
+    Sequence* sequence = find_live(*id);
+    SLUICE_CHECK(sequence != nullptr);
+    if (sequence->output_tokens() > 0) {
+      end(*sequence, FinishReason::kDeadline, now);
+    } else {
+      end(*sequence, Error{ErrorCode::kDeadlineExceeded, "the deadline passed before the first token"}, now);
+    }
+  }
+}
+
+std::vector<SchedulerOutput> Scheduler::take_outputs() {
+  return std::exchange(outputs_, {});
+}
+
+// -- planning ---------------------------------------------------------------------------------------------------------
+
+std::optional<StageBatch> Scheduler::plan(TimePoint now) {
+  expire(now);
+  if (in_flight_.size() >= config_.pipeline_depth) return std::nullopt;
+  BatchBuilder batch(epoch_, StepId{last_step_.value + 1}, config_.max_batch_tokens);
+  plan_decodes(batch, now);
+  admit(now);
+  plan_prefills(batch, now);
+  if (batch.is_empty()) return std::nullopt;
+  return dispatch(batch);
+}
+
+void Scheduler::plan_decodes(BatchBuilder& batch, TimePoint now) {
+  std::uint32_t share = running_.decode_share(config_.pipeline_depth);
+  for (Sequence* sequence : running_.ready_to_decode()) {
+    if (share == 0 || batch.budget() == 0) return;
+    if (sequence->phase != SequencePhase::kRunning) continue;  // Preempted by one before it.
+    if (!secure_next_slot(*sequence, now)) continue;
+    batch.add(*sequence, 1, now);
+    --share;
+  }
+}
+
+void Scheduler::admit(TimePoint now) {
+  while (Sequence* head = waiting_.head()) {
+    // Else what a preemption has freed would go back to the preempted one, and the running one would wait for ever.
+    if (running_.is_short_of_blocks()) return;
+    const std::uint32_t tokens = head->tokens_to_admit();
+    if (allocator_.blocks_for(tokens) > allocator_.num_blocks()) {
+      end(*head, out_of_blocks(tokens, allocator_), now);
+    } else if (running_.size() < config_.max_sequences && head->blocks.grow_to_cover(tokens)) {
+      waiting_.remove(*head);
+      running_.insert(*head);
+      head->phase = SequencePhase::kRunning;
+      head->prefill_tokens = head->num_tokens();
+    } else if (!reclaim_paused()) {
+      return;
+    }
+  }
+}
+
+void Scheduler::plan_prefills(BatchBuilder& batch, TimePoint now) {
+  for (Sequence* sequence : running_.prefilling()) {
+    if (batch.budget() == 0) return;
+    batch.add(*sequence, sequence->chunk_tokens(batch.budget()), now);
+  }
+}
+
+StageBatch Scheduler::dispatch(BatchBuilder& batch) {
+  ++last_step_.value;
+  ++totals_.steps_total;
+  totals_.tokens_total += batch.num_tokens();
+  in_flight_.push(batch.take_step());
+  return batch.take_batch(std::exchange(closed_, {}));
+}
+
+// -- blocks -----------------------------------------------------------------------------------------------------------
+
+// Whether the next token of a decoding sequence has a slot. If not, the sequence was ended or preempted, or has to wait
+// for the blocks of a draining one.
+bool Scheduler::secure_next_slot(Sequence& sequence, TimePoint now) {
+  const std::uint32_t tokens = sequence.planned_tokens + 1;
+  if (allocator_.blocks_for(tokens) > allocator_.num_blocks()) {
+    end(sequence, out_of_blocks(tokens, allocator_), now);
+    return false;
+  }
+  while (!sequence.blocks.grow_to_cover(tokens)) {
+    if (num_draining() > 0) return false;
+    Sequence& victim = running_.victim();
+    preempt(victim);
+    if (&victim == &sequence) return false;
+  }
+  return true;
+}
+
+// Preempts a paused sequence in favour of a waiting one. False if there is none, or if blocks are on their way anyway.
+bool Scheduler::reclaim_paused() {
+  Sequence* victim = num_draining() > 0 ? nullptr : running_.paused_victim();
+  if (victim == nullptr) return false;
+  preempt(*victim);
+  return true;
+}
+
+void Scheduler::preempt(Sequence& sequence) {
+  SLUICE_CHECK(sequence.phase == SequencePhase::kRunning);
+  running_.remove(sequence);
+  sequence.phase = SequencePhase::kPreempted;
+  ++totals_.preempted_total;
+  settle(sequence);
+}
+
+// -- life of a sequence -----------------------------------------------------------------------------------------------
+
+Sequence* Scheduler::find_live(SequenceId id) {
+  const auto found = sequences_.find(id);
+  if (found == sequences_.end() || found->second->phase == SequencePhase::kEnded) return nullptr;
+  return found->second.get();
+}
+
+void Scheduler::accept_sample(Sequence& sequence, const Sample& sample, TimePoint now) {
+  if (sequence.phase == SequencePhase::kEnded) return;
+  SLUICE_CHECK_EQ(sample.position, sequence.num_tokens());
+  if (!sequence.first_sample_at) sequence.first_sample_at = now;
+  if (sequence.is_end_token(sample.token, config_)) return end(sequence, FinishReason::kStop, now);
+
+  StreamTokens tokens{sequence.id, sequence.output_tokens(), {sample.token}, {}};
+  if (sample.logprobs && sequence.spec.logprobs != LogprobOptions{.prompt = sequence.spec.logprobs.prompt}) {
+    tokens.logprobs.push_back(*sample.logprobs);
+  }
+  outputs_.push_back(std::move(tokens));
+  sequence.tokens.push_back(sample.token);
+  sequence.last_output_at = now;
+  if (sequence.num_tokens() == sequence.limit_tokens) end(sequence, FinishReason::kLength, now);
+}
+
+void Scheduler::end(Sequence& sequence, std::variant<FinishReason, Error> outcome, TimePoint now) {
+  SLUICE_CHECK(sequence.phase != SequencePhase::kEnded);
+  outputs_.push_back(sequence.make_end(std::move(outcome), now));
+  ++totals_.ended_total;
+  deadlines_.remove(sequence.deadline, sequence.id);
+  if (sequence.phase == SequencePhase::kWaiting) waiting_.remove(sequence);
+  if (sequence.phase == SequencePhase::kRunning) running_.remove(sequence);
+  sequence.phase = SequencePhase::kEnded;
+  settle(sequence);
+}
+
+// Lets go of a preempted or ended sequence once none of its steps is in flight; an ended one is gone afterwards.
+void Scheduler::settle(Sequence& sequence) {
+  if (sequence.steps_in_flight > 0) return;
+  if (sequence.phase == SequencePhase::kPreempted) {
+    sequence.blocks.release();
+    sequence.planned_tokens = 0;
+    sequence.prefill_tokens = 0;
+    sequence.phase = SequencePhase::kWaiting;
+    waiting_.insert(sequence);
+  } else if (sequence.phase == SequencePhase::kEnded) {
+    if (sequence.is_open_at_stages) closed_.push_back(sequence.id);
+    sequences_.erase(sequence.id);
+  }
+}
+
+std::uint32_t Scheduler::num_draining() const {
+  return static_cast<std::uint32_t>(sequences_.size()) - waiting_.size() - running_.size();
+}
+
+// -- inspection -------------------------------------------------------------------------------------------------------
+
+SchedulerStats Scheduler::stats() const {
+  SchedulerStats stats = totals_;
+  stats.waiting = waiting_.size();
+  stats.running = running_.size();
+  stats.draining = num_draining();
+  stats.steps_in_flight = in_flight_.size();
+  stats.blocks_free = allocator_.num_free();
+  stats.blocks_total = allocator_.num_blocks();
+  return stats;
+}
+
+}  // namespace sluice

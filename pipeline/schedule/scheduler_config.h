@@ -1,0 +1,23 @@
+// The limits under which a Scheduler works. Frozen once it is built; all counts are 1 or more.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/id.h"
+
+namespace sluice {
+
+struct SchedulerConfig {
+  std::uint32_t max_batch_tokens = 2048;  // Tokens of one micro-batch, over all its entries.
+  std::uint32_t max_sequences = 64;       // Running at a time (holding blocks and being scheduled).
+  std::uint32_t max_waiting = 1024;       // Beyond these, start() refuses. Preempted ones always find room.
+  std::uint32_t block_tokens = 16;        // Token slots of one KV block.
+  std::uint32_t num_blocks = 0;           // KV blocks of every stage.
+  std::uint32_t pipeline_depth = 1;       // Micro-batches in flight: the number of stages.
+  std::uint32_t context_tokens = 0;       // Prompt and output of one sequence.
+  std::uint32_t vocab_size = 0;           // Token ids are in [0, vocab_size).
+  std::vector<TokenId> eos_ids;           // End a sequence unless it ignores them.
+};
+
+}  // namespace sluice
