@@ -139,6 +139,20 @@ std::vector<std::string> JsonReader::strings(const char* key, std::size_t count_
   return values;
 }
 
+std::map<std::string, std::string> JsonReader::string_map(const char* key) {
+  std::map<std::string, std::string> values;
+  if (!has(key)) return values;
+  if (!root_[key].is_object()) fail(key, "is no object");
+  for (const auto& [name, value] : root_[key].items()) {
+    if (value.is_string()) {
+      values.emplace(name, value.get<std::string>());
+    } else {
+      fail(key, shortened(value) + " is no string");
+    }
+  }
+  return values;
+}
+
 void JsonReader::fail(std::string_view key, std::string_view what) {
   if (error_.has_value()) return;
   error_ = Error{ErrorCode::kModelLoadFailed, name_ + ": " + std::string(key) + ": " + std::string(what)};

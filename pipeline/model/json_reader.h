@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -39,6 +40,9 @@ class JsonReader {
   std::optional<JsonReader> object(const char* key);
   // The strings under a key; absent or null: empty.
   std::vector<std::string> strings(const char* key, std::size_t count_max);
+
+  // The object of strings under a key; absent or null: empty.
+  std::map<std::string, std::string> string_map(const char* key);
 
   // Remembers an error about a key, unless there is an earlier one.
   void fail(std::string_view key, std::string_view what);

@@ -15,7 +15,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <variant>
 
@@ -24,6 +23,7 @@
 #include "base/messages/pipeline.h"
 #include "kernels/cpu/isa_path.h"
 #include "pipeline/model/model_config.h"
+#include "pipeline/model/stage_weights.h"
 
 namespace sluice {
 
@@ -44,9 +44,6 @@ struct StageSpec {
 
 // The batch for the next stage with hidden states filled in, or, of the last stage, the result.
 using StageOutput = std::variant<StageBatch, StepResult>;
-
-// Called while weights load, with bytes_done from 0 to bytes_total.
-using LoadProgressCallback = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
 
 class StageExecutor {
  public:

@@ -1,0 +1,75 @@
+// The weights of one stage in memory, as kernels take them.
+//
+// A tensor whose dtype in the file is the one asked for is used straight from the mapping: resident once for all
+// processes of a machine that serve the model. Any other is converted into memory of its own.
+//
+// Owns:   the checkpoint's mappings and the converted tensors.
+// Thread: immutable once loaded.
+// Errors: kModelLoadFailed, naming file and tensor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "kernels/tensor.h"
+#include "pipeline/model/checkpoint.h"
+#include "pipeline/model/decoder_tensors.h"
+#include "pipeline/model/model_config.h"
+
+namespace sluice {
+
+// Called while weights load, with bytes_done from 0 to bytes_total.
+using LoadProgressCallback = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
+
+// Shapes are those of decoder_tensors.h.
+struct LayerWeights {
+  kernels::WeightView input_norm;
+  kernels::WeightView query;
+  kernels::WeightView key;
+  kernels::WeightView value;
+  kernels::WeightView attention_output;
+  kernels::WeightView post_attention_norm;
+  kernels::WeightView gate;
+  kernels::WeightView up;
+  kernels::WeightView down;
+};
+
+// Which part of the model a stage has.
+struct LayerRange {
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;
+  bool is_first = false;
+  bool is_last = false;
+};
+
+class StageWeights {
+ public:
+  // Reads every page that the stage needs, so that the first step does not wait for the disk. `dtype` is f32 or bf16.
+  static Result<StageWeights> load(Checkpoint checkpoint, const ModelConfig& config, const LayerRange& range,
+                                   DType dtype, const LoadProgressCallback& progress = {});
+
+  std::uint64_t bytes() const { return bytes_; }
+  // Of those, the bytes that are not the mapped file's.
+  std::uint64_t converted_bytes() const { return converted_bytes_; }
+
+  kernels::WeightView embedding;  // First stage, else empty.
+  std::vector<LayerWeights> layers;
+  kernels::WeightView final_norm;   // Last stage, else empty.
+  kernels::WeightView output_head;  // Last stage, else empty; may be the embedding.
+
+ private:
+  class Loader;
+
+  explicit StageWeights(Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {}
+
+  Checkpoint checkpoint_;
+  std::vector<std::unique_ptr<std::byte[]>> converted_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t converted_bytes_ = 0;
+};
+
+}  // namespace sluice
