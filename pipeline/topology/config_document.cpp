@@ -60,10 +60,10 @@ class Converter {
 }  // namespace
 
 Result<ConfigNode> read_config_document(std::string_view text, std::string_view file_name) {
-  if (text.size() > kConfigBytesMax) {
+  if (text.size() > kTopologyFileBytesMax) {
     return config_error(
         file_name, {},
-        "the file has " + std::to_string(text.size()) + " bytes, limit " + std::to_string(kConfigBytesMax));
+        "the file has " + std::to_string(text.size()) + " bytes, limit " + std::to_string(kTopologyFileBytesMax));
   }
   try {
     return Converter(file_name).table(toml::parse(text, file_name));

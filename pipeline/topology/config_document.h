@@ -45,7 +45,7 @@ struct ConfigEntry {
   ConfigNode value;
 };
 
-inline constexpr std::size_t kConfigBytesMax = 1u << 20;
+inline constexpr std::size_t kTopologyFileBytesMax = 1u << 20;
 
 // Parses TOML 1.0. The root of the result is a Table. Dates and times are refused: no key of ours takes one.
 Result<ConfigNode> read_config_document(std::string_view text, std::string_view file_name);

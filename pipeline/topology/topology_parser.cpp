@@ -307,7 +307,7 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   if (!file || !std::filesystem::is_regular_file(path, ignored)) {
     return Error{ErrorCode::kNotFound, "cannot read the topology file " + in_quotes(path.string())};
   }
-  std::string content(kConfigBytesMax + 1, '\0');
+  std::string content(kTopologyFileBytesMax + 1, '\0');
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
   return content;

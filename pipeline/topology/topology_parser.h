@@ -13,7 +13,7 @@
 
 namespace sluice::topology {
 
-// `file_name` serves messages only; model.path is left as written. Files are limited to kConfigBytesMax.
+// `file_name` serves messages only; model.path is left as written. Files are limited to kTopologyFileBytesMax.
 Result<Topology> parse_topology(std::string_view toml, std::string_view file_name);
 
 // Reads and parses a file. A relative model.path is looked for beside the file first, then in the current directory; it

@@ -89,8 +89,8 @@ Result<LayerRange> parse_layers(std::string_view text) {
   const auto last = dash == std::string_view::npos ? first : parse_number<std::uint32_t>(text.substr(dash + 1));
   if (!first || !last) return invalid("is " + in_quotes(text) + ", not layers such as '0-2' or '3'");
   if (*first > *last) return invalid("is " + in_quotes(text) + ": the first layer comes after the last");
-  if (*last >= kLayersMax) {
-    return invalid("is " + in_quotes(text) + ": the last layer is beyond " + std::to_string(kLayersMax - 1));
+  if (*last >= kLayerCountMax) {
+    return invalid("is " + in_quotes(text) + ": the last layer is beyond " + std::to_string(kLayerCountMax - 1));
   }
   return LayerRange{*first, *last - *first + 1};
 }

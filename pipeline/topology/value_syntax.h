@@ -19,7 +19,7 @@ struct LayerRange {
   std::uint32_t num_layers = 0;
 };
 
-inline constexpr std::uint32_t kLayersMax = 4096;
+inline constexpr std::uint32_t kLayerCountMax = 4096;
 
 // "0-2" or "3".
 Result<LayerRange> parse_layers(std::string_view text);

@@ -1,0 +1,244 @@
+#include "pipeline/topology/plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace sluice::topology {
+namespace {
+
+Error refused(std::string message) {
+  return {ErrorCode::kInvalidConfig, std::move(message)};
+}
+
+std::string stage_name(std::size_t index) {
+  return "stage " + std::to_string(index);
+}
+
+// ---- what cannot run ------------------------------------------------------------------------------------------------
+
+Result<void> check_types(const ModelTopology& model) {
+  if (model.dtype == DType::kF16 || model.compute == DType::kF16) return refused("f16 is not supported yet");
+  if (model.dtype == DType::kF32 && model.compute == DType::kBF16) {
+    return refused(
+        "weights in f32 with compute in bf16 would round every weight anew for each product: use dtype bf16");
+  }
+  if (model.weights == ModelTopology::Weights::kRandom) return refused("random weights are not supported yet");
+  return {};
+}
+
+Result<void> check_stage_layers(const Topology& topology, const ModelConfig& model) {
+  std::uint64_t next_layer = 0;
+  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
+    const StageTopology& stage = topology.stages[i];
+    if (stage.num_layers == 0) return refused(stage_name(i) + " has no layers");
+    const std::string layers = " has layers " + layers_to_string(stage.first_layer, stage.num_layers);
+    if (stage.first_layer != next_layer) {
+      return refused(stage_name(i) + layers + ", but the next layer is " + std::to_string(next_layer));
+    }
+    next_layer += stage.num_layers;
+    if (next_layer > model.num_hidden_layers) {
+      return refused(stage_name(i) + layers + ", but the model's last layer is " +
+                     std::to_string(model.num_hidden_layers - 1));
+    }
+  }
+  if (next_layer == model.num_hidden_layers) return {};
+  const auto covered = static_cast<std::uint32_t>(next_layer);
+  return refused("no stage has layers " + layers_to_string(covered, model.num_hidden_layers - covered) +
+                 " of the model's " + std::to_string(model.num_hidden_layers));
+}
+
+Result<void> check_ranks(const Topology& topology) {
+  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
+    const StageTopology& stage = topology.stages[i];
+    if (stage.ranks.empty()) return refused(stage_name(i) + " has no rank");
+    if (stage.ranks.size() > 1) {
+      return refused("tensor parallel stages (" + std::to_string(stage.ranks.size()) + " ranks) are not supported yet");
+    }
+    if (stage.ranks.front().device.kind != Device::Kind::kCpu) {
+      return refused(stage_name(i) + " is on " + to_string(stage.ranks.front()) +
+                     ": CUDA devices are not supported yet");
+    }
+  }
+  return {};
+}
+
+// A worker holds one stage at a time.
+Result<void> check_workers(const std::vector<StagePlan>& stages) {
+  std::set<std::string_view> taken;
+  for (const StagePlan& stage : stages) {
+    if (stage.worker.empty() || taken.insert(stage.worker).second) continue;
+    return refused("several stages on one worker ('" + stage.worker + "') are not supported yet");
+  }
+  return {};
+}
+
+// ---- stages and blocks ----------------------------------------------------------------------------------------------
+
+std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& model) {
+  std::vector<StagePlan> stages;
+  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
+    const StageTopology& stage = topology.stages[i];
+    StagePlan plan;
+    plan.stage = static_cast<std::uint32_t>(i);
+    plan.first_layer = stage.first_layer;
+    plan.num_layers = stage.num_layers;
+    plan.place = stage.ranks.front();
+    const bool is_nameless_spawn = plan.place.host.kind == Host::Kind::kSpawn && plan.place.host.name.empty();
+    plan.worker = is_nameless_spawn ? "stage-" + std::to_string(i) : plan.place.host.name;
+    plan.threads = stage.threads;
+    plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
+                                       i + 1 == topology.stages.size(), topology.model.dtype);
+    stages.push_back(std::move(plan));
+  }
+  return stages;
+}
+
+// Device memory that stages share: the head's, or a stage's own.
+std::string memory_of(const StagePlan& stage) {
+  return stage.place.host.kind == Host::Kind::kHead ? to_string(stage.place) : stage_name(stage.stage);
+}
+
+std::uint64_t block_bytes(const Plan& plan, std::uint32_t num_layers) {
+  return kv_bytes_per_token_per_layer(plan.model, plan.topology.model.compute) * plan.topology.batcher.block_tokens *
+         num_layers;
+}
+
+Result<void> plan_blocks(Plan& plan) {
+  std::map<std::string, std::uint32_t> layers_by_memory;
+  for (const StagePlan& stage : plan.stages) layers_by_memory[memory_of(stage)] += stage.num_layers;
+
+  const std::uint64_t budget_bytes = plan.topology.batcher.kv_cache_bytes;
+  std::uint64_t num_blocks = std::numeric_limits<std::uint32_t>::max();
+  for (const auto& [memory, num_layers] : layers_by_memory) {
+    const std::uint64_t bytes = block_bytes(plan, num_layers);
+    if (bytes > budget_bytes) {
+      return refused("kv_cache is " + std::to_string(budget_bytes) + " bytes, but one block of " +
+                     std::to_string(plan.topology.batcher.block_tokens) + " tokens takes " + std::to_string(bytes) +
+                     " bytes on " + memory);
+    }
+    num_blocks = std::min(num_blocks, budget_bytes / bytes);
+  }
+  plan.num_blocks = static_cast<std::uint32_t>(num_blocks);
+  for (StagePlan& stage : plan.stages) stage.kv_cache_bytes = num_blocks * block_bytes(plan, stage.num_layers);
+  return {};
+}
+
+// ---- links ----------------------------------------------------------------------------------------------------------
+
+LinkTransport transport_between(const Topology& topology, const Host& a, const Host& b) {
+  const bool is_in_head = a.kind == Host::Kind::kHead && b.kind == Host::Kind::kHead;
+  if (is_in_head) return LinkTransport::kInproc;
+  for (const Host& host : {a, b}) {
+    if (host.kind == Host::Kind::kWorker || host.kind == Host::Kind::kAny) return LinkTransport::kTcp;
+  }
+  return topology.links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
+}
+
+// In the order of a request's way; see base/messages/pipeline.h.
+std::vector<LinkPlan> plan_links(const Topology& topology, const std::vector<StagePlan>& stages) {
+  const LinkWindow window = topology.links.window();
+  const Host head;
+  std::vector<LinkPlan> links = {{"ingress", "tokenizer", LinkTransport::kInproc, window},
+                                 {"ingress", "responder", LinkTransport::kInproc, window},
+                                 {"tokenizer", "batcher", LinkTransport::kInproc, window},
+                                 {"tokenizer", "responder", LinkTransport::kInproc, window}};
+  std::string from = "batcher";
+  Host from_host = head;
+  for (const StagePlan& stage : stages) {
+    const std::string to = stage_name(stage.stage);
+    links.push_back({from, to, transport_between(topology, from_host, stage.place.host), window});
+    from = to;
+    from_host = stage.place.host;
+  }
+  links.push_back({from, "batcher", transport_between(topology, from_host, head), window});
+  links.push_back({"batcher", "responder", LinkTransport::kInproc, window});
+  links.push_back({"responder", "batcher", LinkTransport::kInproc, window});
+  links.push_back({"responder", "ingress", LinkTransport::kInproc, window});
+  return links;
+}
+
+// The largest message between stages: hidden states, token ids and block tables of a full micro-batch.
+std::uint64_t largest_batch_bytes(const Plan& plan) {
+  constexpr std::uint64_t kFramingBytes = 64 << 10;
+  const BatcherTopology& batcher = plan.topology.batcher;
+  const std::uint64_t tokens = batcher.max_batch_tokens;
+  const std::uint64_t entries = std::min<std::uint64_t>(batcher.max_sequences, tokens);
+  const std::uint64_t table_blocks = plan.context_tokens / batcher.block_tokens + 1;
+  return tokens * (plan.model.hidden_size * sizeof(float) + sizeof(TokenId)) +
+         entries * table_blocks * sizeof(BlockId) + kFramingBytes;
+}
+
+Result<void> check_windows(const Plan& plan) {
+  const std::uint64_t largest_bytes = largest_batch_bytes(plan);
+  if (plan.topology.links.window_bytes >= largest_bytes) return {};
+  return refused("links' window_bytes is " + std::to_string(plan.topology.links.window_bytes) +
+                 ", but a micro-batch of " + std::to_string(plan.topology.batcher.max_batch_tokens) +
+                 " tokens takes up to " + std::to_string(largest_bytes) +
+                 " bytes: raise it, or lower max_batch_tokens");
+}
+
+// ---- notes ----------------------------------------------------------------------------------------------------------
+
+std::vector<std::string> make_notes(const Plan& plan) {
+  std::vector<std::string> notes;
+  const BatcherTopology& batcher = plan.topology.batcher;
+  const std::uint64_t kv_tokens = std::uint64_t{plan.num_blocks} * batcher.block_tokens;
+  if (kv_tokens < plan.context_tokens) {
+    notes.push_back("the KV cache holds " + std::to_string(kv_tokens) + " tokens, less than one context of " +
+                    std::to_string(plan.context_tokens) + ": longer sequences fail with out_of_blocks");
+  }
+  const std::uint64_t decodes_per_step = (batcher.max_sequences + plan.pipeline_depth - 1) / plan.pipeline_depth;
+  if (batcher.max_batch_tokens < decodes_per_step) {
+    notes.push_back("max_batch_tokens (" + std::to_string(batcher.max_batch_tokens) + ") is less than the " +
+                    std::to_string(decodes_per_step) + " sequences that a step could decode: they take turns");
+  }
+  for (const StagePlan& stage : plan.stages) {
+    const Host::Kind kind = stage.place.host.kind;
+    if (kind == Host::Kind::kWorker) {
+      notes.push_back(stage_name(stage.stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
+                      " --name " + stage.worker);
+    }
+    if (kind == Host::Kind::kAny) notes.push_back(stage_name(stage.stage) + " waits for a free worker of any name");
+  }
+  return notes;
+}
+
+}  // namespace
+
+std::string_view to_string(LinkTransport transport) {
+  switch (transport) {
+    case LinkTransport::kInproc: return "inproc";
+    case LinkTransport::kIpc: return "ipc";
+    case LinkTransport::kTcp: return "tcp";
+  }
+  return "unknown";
+}
+
+bool Plan::needs_workers() const {
+  return std::any_of(stages.begin(), stages.end(),
+                     [](const StagePlan& stage) { return stage.place.host.kind != Host::Kind::kHead; });
+}
+
+Result<Plan> make_plan(const Topology& topology, const ModelConfig& model) {
+  if (Result<void> types = check_types(topology.model); !types.ok()) return types.error();
+  if (Result<void> layers = check_stage_layers(topology, model); !layers.ok()) return layers.error();
+  if (Result<void> ranks = check_ranks(topology); !ranks.ok()) return ranks.error();
+
+  Plan plan;
+  plan.topology = topology;
+  plan.model = model;
+  plan.pipeline_depth = static_cast<std::uint32_t>(topology.stages.size());
+  plan.context_tokens = model.max_position_embeddings;
+  plan.stages = plan_stages(topology, model);
+  plan.links = plan_links(topology, plan.stages);
+  if (Result<void> workers = check_workers(plan.stages); !workers.ok()) return workers.error();
+  if (Result<void> blocks = plan_blocks(plan); !blocks.ok()) return blocks.error();
+  if (Result<void> windows = check_windows(plan); !windows.ok()) return windows.error();
+  plan.notes = make_notes(plan);
+  return plan;
+}
+
+}  // namespace sluice::topology

@@ -1,0 +1,71 @@
+// What a topology resolves to for one model: stages with their memory, KV blocks, links with their windows. The engine
+// is built from a Plan, and `sluice plan` prints it; what is refused here never starts.
+//
+// Owns:       values only.
+// Units:      as the names say; a block holds batcher.block_tokens token slots of every layer.
+// Errors:     kInvalidConfig, saying what cannot run and why.
+// Invariant:  the stages cover the model's layers exactly once, in order; every stage has num_blocks KV blocks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "pipeline/model/model_config.h"
+#include "pipeline/topology/topology.h"
+
+namespace sluice::topology {
+
+struct StagePlan {
+  std::uint32_t stage = 0;  // Index in the pipeline.
+  std::uint32_t first_layer = 0;
+  std::uint32_t num_layers = 0;
+  RankPlace place;
+  // The name under which the stage's process registers; spawned ones without a name are called "stage-N". Empty in the
+  // head, and for "any".
+  std::string worker;
+  std::uint32_t threads = 1;
+  std::uint64_t weights_bytes = 0;
+  std::uint64_t kv_cache_bytes = 0;  // num_blocks blocks of this stage's layers.
+
+  friend bool operator==(const StagePlan&, const StagePlan&) = default;
+};
+
+enum class LinkTransport : std::uint8_t { kInproc, kIpc, kTcp };
+std::string_view to_string(LinkTransport transport);
+
+// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", ...
+struct LinkPlan {
+  std::string from;
+  std::string to;
+  LinkTransport transport = LinkTransport::kInproc;
+  LinkWindow window;
+
+  friend bool operator==(const LinkPlan&, const LinkPlan&) = default;
+};
+
+struct Plan {
+  Topology topology;
+  ModelConfig model;
+  std::uint32_t pipeline_depth = 1;  // Micro-batches in flight: one per stage.
+  std::uint32_t context_tokens = 0;
+  std::uint32_t num_blocks = 0;  // The same on every stage.
+  std::vector<StagePlan> stages;
+  std::vector<LinkPlan> links;
+  std::vector<std::string> notes;  // What runs, but perhaps not as expected.
+
+  // Whether any stage runs outside the head, so that the supervisor has to listen for workers.
+  bool needs_workers() const;
+};
+
+// The budget kv_cache is that of one device in one process: stages that share both share it by their layers, and the
+// place that holds the fewest blocks decides for all. Links whose ends are in one process are inproc://; those of
+// spawned processes travel as [links] says, those of other workers by tcp.
+Result<Plan> make_plan(const Topology& topology, const ModelConfig& model);
+
+// Tables for people, ending in a newline. The same plan gives the same text.
+std::string render_plan(const Plan& plan);
+
+}  // namespace sluice::topology

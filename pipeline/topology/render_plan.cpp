@@ -1,0 +1,103 @@
+// A plan as text: a few lines of facts, then a table of stages, one of links, and notes.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "pipeline/topology/plan.h"
+
+namespace sluice::topology {
+namespace {
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell, two blanks between them, none at the end of a line.
+std::string render_table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      out += row[i];
+      if (i + 1 < row.size()) out.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+// "4.7 MiB", rounded down; whole numbers of bytes below 1 KiB. No floating point: the same text everywhere.
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr std::array<std::string_view, 5> kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  std::uint64_t tenths = 0;
+  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
+    tenths = bytes % 1024 * 10 / 1024;
+    bytes /= 1024;
+    ++unit;
+  }
+  std::string out = std::to_string(bytes);
+  if (unit != 0) out += "." + std::to_string(tenths);
+  return out + " " + std::string(kUnits[unit]);
+}
+
+std::string count_of(std::uint64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string render_facts(const Plan& plan) {
+  const Topology& topology = plan.topology;
+  const BatcherTopology& batcher = topology.batcher;
+  const std::uint64_t kv_tokens = std::uint64_t{plan.num_blocks} * batcher.block_tokens;
+  std::vector<Row> rows = {
+      {"model", topology.model.path},
+      {"", plan.model.architecture + ", " + count_of(plan.model.num_hidden_layers, "layer") + ", context " +
+               count_of(plan.context_tokens, "token") + ", vocabulary " + std::to_string(plan.model.vocab_size)},
+      {"compute", std::string(to_string(topology.model.compute)) + ", weights " +
+                      std::string(to_string(topology.model.dtype)) + ", kernels " + topology.kernels.path},
+      {"ingress", topology.ingress.bind + ", " + count_of(topology.ingress.max_requests, "request") + " at a time"},
+      {"batcher", count_of(batcher.max_sequences, "sequence") + ", " + count_of(batcher.max_batch_tokens, "token") +
+                      " a micro-batch, " +
+                      (plan.pipeline_depth == 1 ? std::string("1 micro-batch")
+                                                : std::to_string(plan.pipeline_depth) + " micro-batches") +
+                      " in flight"},
+      {"KV cache", count_of(plan.num_blocks, "block") + " of " + count_of(batcher.block_tokens, "token") + ": " +
+                       count_of(kv_tokens, "token")},
+  };
+  if (plan.needs_workers()) rows.push_back({"workers", "register at " + topology.supervisor.bind});
+  return render_table(rows);
+}
+
+std::string render_stages(const Plan& plan) {
+  std::vector<Row> rows = {{"stage", "layers", "rank", "worker", "threads", "weights", "KV cache"}};
+  for (const StagePlan& stage : plan.stages) {
+    rows.push_back({std::to_string(stage.stage), layers_to_string(stage.first_layer, stage.num_layers),
+                    to_string(stage.place), stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
+                    human_bytes(stage.weights_bytes), human_bytes(stage.kv_cache_bytes)});
+  }
+  return render_table(rows);
+}
+
+std::string render_links(const Plan& plan) {
+  std::vector<Row> rows = {{"link", "", "travels", "messages", "bytes"}};
+  for (const LinkPlan& link : plan.links) {
+    rows.push_back({link.from, "-> " + link.to, std::string(to_string(link.transport)),
+                    std::to_string(link.window.messages), human_bytes(link.window.bytes)});
+  }
+  return render_table(rows);
+}
+
+}  // namespace
+
+std::string render_plan(const Plan& plan) {
+  std::string out = render_facts(plan) + "\n" + render_stages(plan) + "\n" + render_links(plan);
+  for (std::size_t i = 0; i < plan.notes.size(); ++i) out += (i == 0 ? "\nnote: " : "note: ") + plan.notes[i] + "\n";
+  return out;
+}
+
+}  // namespace sluice::topology
