@@ -1,0 +1,52 @@
+// The flags that describe a request, shared by the verbs that send one.
+//
+// Owns: what the flags said. What was not said stays absent, and means the model's or the engine's default.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/messages/client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sluice::cli {
+
+struct SamplingFlags {
+  bool greedy = false;
+  std::optional<float> temperature;
+  std::optional<std::uint32_t> top_k;
+  std::optional<float> top_p;
+  std::optional<float> min_p;
+  std::optional<float> repetition_penalty;
+  std::optional<float> presence_penalty;
+  std::optional<float> frequency_penalty;
+  std::optional<std::uint32_t> choice;
+  std::vector<std::string> logit_bias;  // "ID:BIAS"
+};
+
+struct RequestOptions {
+  std::string connect = "tcp://127.0.0.1:5555";
+  std::uint32_t connect_timeout_ms = 5000;
+  SamplingFlags sampling;
+  std::optional<std::uint64_t> seed;
+  // All but prompt, sampling and seed.
+  Generate request;
+};
+
+// Adds the flags to a verb; `options` outlives it.
+void add_request_options(CLI::App& verb, RequestOptions& options);
+
+// What the flags change of `defaults`; absent where they change nothing. kInvalidRequest: a malformed --logit-bias.
+Result<std::optional<SamplingParams>> sampling_of(const SamplingFlags& flags, const SamplingParams& defaults);
+
+// The request that the flags describe, for an engine with these sampling defaults. Its seed is always set (drawn here
+// where no flag gives one), so that it can be reported and repeated.
+Result<Generate> request_of(const RequestOptions& options, const SamplingParams& defaults);
+
+}  // namespace sluice::cli
