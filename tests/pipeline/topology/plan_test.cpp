@@ -1,0 +1,270 @@
+#include "pipeline/topology/plan.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "pipeline/topology/topology_parser.h"
+#include "tests/support/paths.h"
+
+namespace sluice::topology {
+namespace {
+
+// The shape of storyteller-llama.
+ModelConfig make_model() {
+  ModelConfig model;
+  model.architecture = "LlamaForCausalLM";
+  model.vocab_size = 4096;
+  model.hidden_size = 256;
+  model.num_hidden_layers = 6;
+  model.max_position_embeddings = 1024;
+  model.attention = {.num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 64};
+  model.feed_forward.intermediate_size = 704;
+  model.tie_word_embeddings = true;
+  return model;
+}
+
+// One block of 16 tokens of one layer of make_model() in bf16: keys and values of 2 heads of 64.
+constexpr std::uint64_t kBlockLayerBytes = 16 * 2 * 2 * 64 * 2;
+
+StageTopology make_stage(std::uint32_t first_layer, std::uint32_t num_layers, Host host = {}) {
+  return {.first_layer = first_layer, .num_layers = num_layers, .ranks = {{std::move(host), {}}}};
+}
+
+Topology make_topology(std::vector<StageTopology> stages) {
+  Topology topology;
+  topology.model.path = "m";
+  topology.stages = std::move(stages);
+  return topology;
+}
+
+std::string error_of(const Topology& topology) {
+  const Result<Plan> plan = make_plan(topology, make_model());
+  if (plan.ok()) return "planned";
+  CHECK(plan.error().code == ErrorCode::kInvalidConfig);
+  return plan.error().message;
+}
+
+std::vector<std::string> links_of(const Plan& plan) {
+  std::vector<std::string> links;
+  for (const LinkPlan& link : plan.links) {
+    if (link.from.starts_with("stage") || link.to.starts_with("stage")) {
+      links.push_back(link.from + " > " + link.to + " " + std::string(to_string(link.transport)));
+    }
+  }
+  return links;
+}
+
+TEST_SUITE("pipeline/topology/plan") {
+  TEST_CASE("make_plan: the weights of all stages are those of one, the tied table counted on both ends") {
+    const Result<Plan> whole = make_plan(make_topology({make_stage(0, 6)}), make_model());
+    const Result<Plan> halves = make_plan(make_topology({make_stage(0, 3), make_stage(3, 3)}), make_model());
+
+    REQUIRE(whole.ok());
+    REQUIRE(halves.ok());
+    const std::uint64_t table_bytes = 4096 * 256 * 2;
+    CHECK(halves->stages[0].weights_bytes + halves->stages[1].weights_bytes ==
+          whole->stages[0].weights_bytes + table_bytes);
+    CHECK(whole->stages[0].weights_bytes > table_bytes);
+  }
+
+  TEST_CASE("make_plan: stages in the head share one KV budget, others have one each") {
+    Topology topology = make_topology({make_stage(0, 2), make_stage(2, 2), make_stage(4, 2, {Host::Kind::kSpawn, ""})});
+    topology.batcher.kv_cache_bytes = 4 * kBlockLayerBytes * 10 + 1;
+
+    const Result<Plan> plan = make_plan(topology, make_model());
+
+    REQUIRE(plan.ok());
+    CHECK(plan->num_blocks == 10);  // Four layers in the head decide; the spawned stage could hold 20.
+    for (const StagePlan& stage : plan->stages) CHECK(stage.kv_cache_bytes == 10 * 2 * kBlockLayerBytes);
+  }
+
+  TEST_CASE("make_plan: the pipeline is as deep as it has stages and ends at the batcher") {
+    const Result<Plan> plan = make_plan(
+        make_topology({make_stage(0, 1), make_stage(1, 1), make_stage(2, 1, {Host::Kind::kSpawn, ""}),
+                       make_stage(3, 2, {Host::Kind::kSpawn, "b"}), make_stage(5, 1, {Host::Kind::kWorker, "w"})}),
+        make_model());
+
+    REQUIRE(plan.ok());
+    CHECK(plan->pipeline_depth == 5);
+    CHECK(links_of(*plan) == std::vector<std::string>{"batcher > stage 0 inproc", "stage 0 > stage 1 inproc",
+                                                      "stage 1 > stage 2 ipc", "stage 2 > stage 3 ipc",
+                                                      "stage 3 > stage 4 tcp", "stage 4 > batcher tcp"});
+    CHECK(plan->stages[1].worker == "");
+    CHECK(plan->stages[2].worker == "stage-2");
+    CHECK(plan->stages[3].worker == "b");
+    CHECK(plan->stages[4].worker == "w");
+    CHECK(plan->needs_workers());
+  }
+
+  TEST_CASE("make_plan: spawned processes are linked by tcp where the file says so") {
+    Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3, {Host::Kind::kSpawn, ""})});
+    topology.links.transport = LinksTopology::Transport::kTcp;
+
+    const Result<Plan> plan = make_plan(topology, make_model());
+
+    REQUIRE(plan.ok());
+    CHECK(links_of(*plan) ==
+          std::vector<std::string>{"batcher > stage 0 inproc", "stage 0 > stage 1 tcp", "stage 1 > batcher tcp"});
+    CHECK_FALSE(make_plan(make_topology({make_stage(0, 6)}), make_model())->needs_workers());
+  }
+
+  TEST_CASE("make_plan: layers that do not cover the model exactly once are refused") {
+    CHECK(error_of(make_topology({})) == "no stage has layers 0-5 of the model's 6");
+    CHECK(error_of(make_topology({make_stage(0, 5)})) == "no stage has layers 5 of the model's 6");
+    CHECK(error_of(make_topology({make_stage(0, 7)})) == "stage 0 has layers 0-6, but the model's last layer is 5");
+    CHECK(error_of(make_topology({make_stage(0, 3), make_stage(4, 2)})) ==
+          "stage 1 has layers 4-5, but the next layer is 3");
+    CHECK(error_of(make_topology({make_stage(0, 3), make_stage(2, 4)})) ==
+          "stage 1 has layers 2-5, but the next layer is 3");
+    CHECK(error_of(make_topology({make_stage(0, 0), make_stage(0, 6)})) == "stage 0 has no layers");
+    CHECK(error_of(make_topology({make_stage(0, 6), make_stage(6, 0xffffffff)})).starts_with("stage 1 has layers 6-"));
+  }
+
+  TEST_CASE("make_plan: what the engine does not do is refused") {
+    Topology two_ranks = make_topology({make_stage(0, 6)});
+    two_ranks.stages[0].ranks.push_back({});
+    CHECK(error_of(two_ranks) == "tensor parallel stages (2 ranks) are not supported yet");
+
+    Topology no_rank = make_topology({make_stage(0, 6)});
+    no_rank.stages[0].ranks.clear();
+    CHECK(error_of(no_rank) == "stage 0 has no rank");
+
+    Topology cuda = make_topology({make_stage(0, 6)});
+    cuda.stages[0].ranks[0].device = {Device::Kind::kCuda, 1};
+    CHECK(error_of(cuda) == "stage 0 is on head/cuda:1: CUDA devices are not supported yet");
+
+    Topology random = make_topology({make_stage(0, 6)});
+    random.model.weights = ModelTopology::Weights::kRandom;
+    CHECK(error_of(random) == "random weights are not supported yet");
+
+    Topology mixed = make_topology({make_stage(0, 6)});
+    mixed.model.dtype = DType::kF32;
+    mixed.model.compute = DType::kBF16;
+    CHECK(error_of(mixed) ==
+          "weights in f32 with compute in bf16 would round every weight anew for each product: use dtype bf16");
+    mixed.model.compute = DType::kF32;
+    CHECK(error_of(mixed) == "planned");
+  }
+
+  TEST_CASE("make_plan: one worker holds one stage, nameless spawned ones count under their own names") {
+    CHECK(error_of(make_topology(
+              {make_stage(0, 3, {Host::Kind::kSpawn, "a"}), make_stage(3, 3, {Host::Kind::kWorker, "a"})})) ==
+          "several stages on one worker ('a') are not supported yet");
+    CHECK(error_of(make_topology(
+              {make_stage(0, 3, {Host::Kind::kWorker, "stage-1"}), make_stage(3, 3, {Host::Kind::kSpawn, ""})})) ==
+          "several stages on one worker ('stage-1') are not supported yet");
+    CHECK(error_of(make_topology(
+              {make_stage(0, 3, {Host::Kind::kAny, ""}), make_stage(3, 3, {Host::Kind::kAny, ""})})) == "planned");
+  }
+
+  TEST_CASE("make_plan: a KV cache below one block is refused, below one context noted") {
+    Topology topology = make_topology({make_stage(0, 6)});
+    topology.batcher.kv_cache_bytes = 6 * kBlockLayerBytes - 1;
+    CHECK(error_of(topology) == "kv_cache is 49151 bytes, but one block of 16 tokens takes 49152 bytes on head/cpu:0");
+
+    topology.batcher.kv_cache_bytes = 6 * kBlockLayerBytes * 63;
+    const Result<Plan> small = make_plan(topology, make_model());
+    REQUIRE(small.ok());
+    CHECK(small->notes ==
+          std::vector<std::string>{"the KV cache holds 1008 tokens, less than one context of 1024: longer "
+                                   "sequences fail with out_of_blocks"});
+
+    topology.batcher.kv_cache_bytes = 6 * kBlockLayerBytes * 64;
+    CHECK(make_plan(topology, make_model())->notes.empty());
+  }
+
+  TEST_CASE("make_plan: a link's window that no full micro-batch fits through is refused") {
+    Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
+    topology.batcher.max_batch_tokens = 128;
+    const std::uint64_t largest_bytes = 128 * (256 * 4 + 4) + 64 * 65 * 4 + 65536;
+    topology.links.window_bytes = largest_bytes;
+    CHECK(error_of(topology) == "planned");
+
+    topology.links.window_bytes = largest_bytes - 1;
+    CHECK(error_of(topology) ==
+          "links' window_bytes is 213759, but a micro-batch of 128 tokens takes up to 213760 bytes: "
+          "raise it, or lower max_batch_tokens");
+  }
+
+  TEST_CASE("make_plan: a token budget below the decodes of a step is noted") {
+    Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
+    topology.batcher.max_sequences = 64;
+    topology.batcher.max_batch_tokens = 32;
+    CHECK(make_plan(topology, make_model())->notes.empty());
+
+    topology.batcher.max_batch_tokens = 31;
+    CHECK(make_plan(topology, make_model())->notes ==
+          std::vector<std::string>{
+              "max_batch_tokens (31) is less than the 32 sequences that a step could decode: they take turns"});
+  }
+
+  TEST_CASE("render_plan: shows a shipped topology as people read it") {
+    Result<Topology> topology = load_topology(test::source_path("configs/two-processes.toml"));
+    REQUIRE(topology.ok());
+    const Result<ModelConfig> model = load_model_config(topology->model.path);
+    REQUIRE(model.ok());
+    topology->model.path = "storyteller-llama";
+    const Result<Plan> plan = make_plan(*topology, *model);
+    REQUIRE(plan.ok());
+
+    CHECK(render_plan(*plan) == R"(model     storyteller-llama
+          LlamaForCausalLM, 6 layers, context 1024 tokens, vocabulary 4096
+compute   bf16, weights bf16, kernels auto
+ingress   tcp://127.0.0.1:5555, 64 requests at a time
+batcher   32 sequences, 512 tokens a micro-batch, 2 micro-batches in flight
+KV cache  2730 blocks of 16 tokens: 43680 tokens
+workers   register at tcp://127.0.0.1:5550
+
+stage  layers  rank         worker   threads  weights  KV cache
+0      0-2     head/cpu:0   -        1        6.2 MiB  63.9 MiB
+1      3-5     spawn/cpu:0  stage-1  1        6.2 MiB  63.9 MiB
+
+link                     travels  messages  bytes
+ingress    -> tokenizer  inproc   64        64.0 MiB
+ingress    -> responder  inproc   64        64.0 MiB
+tokenizer  -> batcher    inproc   64        64.0 MiB
+tokenizer  -> responder  inproc   64        64.0 MiB
+batcher    -> stage 0    inproc   64        64.0 MiB
+stage 0    -> stage 1    ipc      64        64.0 MiB
+stage 1    -> batcher    ipc      64        64.0 MiB
+batcher    -> responder  inproc   64        64.0 MiB
+responder  -> batcher    inproc   64        64.0 MiB
+responder  -> ingress    inproc   64        64.0 MiB
+)");
+  }
+
+  TEST_CASE("render_plan: ends with the notes") {
+    const Result<Plan> plan =
+        make_plan(make_topology({make_stage(0, 6, {Host::Kind::kWorker, "worker-a"})}), make_model());
+    REQUIRE(plan.ok());
+    CHECK(render_plan(*plan).ends_with(
+        "\n\nnote: stage 0 waits for: sluice worker --connect tcp://127.0.0.1:5550 --name worker-a\n"));
+  }
+
+  TEST_CASE("configs: every shipped file loads, plans and has a line in the README") {
+    std::size_t num_files = 0;
+    std::ifstream file(test::source_path("configs/README.md"));
+    const std::string readme(std::istreambuf_iterator<char>(file), {});
+    for (const auto& entry : std::filesystem::directory_iterator(test::source_path("configs"))) {
+      if (entry.path().extension() != ".toml") continue;
+      ++num_files;
+      CAPTURE(entry.path().string());
+      const Result<Topology> topology = load_topology(entry.path());
+      REQUIRE_MESSAGE(topology.ok(), (topology.ok() ? "" : topology.error().message));
+      const Result<ModelConfig> model = load_model_config(topology->model.path);
+      REQUIRE_MESSAGE(model.ok(), (model.ok() ? "" : model.error().message));
+      const Result<Plan> plan = make_plan(*topology, *model);
+      REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
+      CHECK(readme.find("(" + entry.path().filename().string() + ")") != std::string::npos);
+    }
+    CHECK(num_files >= 6);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::topology
