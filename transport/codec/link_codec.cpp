@@ -1,0 +1,159 @@
+#include "transport/codec/link_codec.h"
+
+#include <cstring>
+
+#include "transport/codec/link_messages.h"
+
+namespace sluice::transport {
+
+namespace codec {
+
+namespace {
+
+constexpr std::size_t kFixedBytes = 768;
+
+template <class T>
+std::size_t numbers_bytes(const std::vector<T>& values) {
+  return padded_bytes(values.size() * sizeof(T));
+}
+
+}  // namespace
+
+std::size_t message_estimate_bytes(const StageBatch& batch) {
+  std::size_t bytes = kFixedBytes + numbers_bytes(batch.token_ids) + numbers_bytes(batch.closed);
+  for (const BatchEntry& entry : batch.entries) bytes += 40 + numbers_bytes(entry.block_table);
+  for (const SequenceOpening& opening : batch.opened) {
+    bytes += 128 + 8 * opening.sampling.logit_bias.size() + numbers_bytes(opening.history);
+  }
+  return bytes;
+}
+
+std::size_t message_estimate_bytes(const StepResult& result) {
+  std::size_t bytes = kFixedBytes;
+  for (const Sample& sample : result.samples) {
+    bytes += 24 + (sample.logprobs ? 32 + 8 * sample.logprobs->top.size() : 0);
+  }
+  for (const PromptLogprobs& logprobs : result.prompt_logprobs) bytes += 32 + numbers_bytes(logprobs.values);
+  return bytes;
+}
+
+std::size_t message_estimate_bytes(const StreamTokens& tokens) {
+  return kFixedBytes + numbers_bytes(tokens.token_ids) + estimate_bytes(tokens.logprobs);
+}
+
+std::size_t message_estimate_bytes(const LinkMessage& message) {
+  if (const auto* submission = std::get_if<Submission>(&message)) {
+    return kFixedBytes + estimate_bytes(submission->prompt) + 8 * submission->spec.sampling.logit_bias.size();
+  }
+  if (const auto* start = std::get_if<SequenceStart>(&message)) {
+    return kFixedBytes + numbers_bytes(start->prompt_ids) + 8 * start->spec.sampling.logit_bias.size();
+  }
+  if (const auto* batch = std::get_if<StageBatch>(&message)) return message_estimate_bytes(*batch);
+  if (const auto* result = std::get_if<StepResult>(&message)) return message_estimate_bytes(*result);
+  if (const auto* tokens = std::get_if<StreamTokens>(&message)) return message_estimate_bytes(*tokens);
+  if (const auto* end = std::get_if<StreamEnd>(&message)) return kFixedBytes + numbers_bytes(end->prompt_logprobs);
+  if (const auto* answer = std::get_if<ClientAnswer>(&message)) return kFixedBytes + padded_bytes(answer->frame.size());
+  return kFixedBytes;
+}
+
+namespace {
+
+template <class T>
+Frame metadata_frame(const T& one) {
+  return build_frame<wire::LinkMessage>(message_estimate_bytes(one),
+                                        [&](wire::LinkMessage::Builder root) { write_message(one, root); });
+}
+
+LinkMessage read_link_message(const wire::LinkMessage::Reader& reader, Reading& reading) {
+  switch (reader.which()) {
+    case wire::LinkMessage::NONE: reading.fail(ErrorCode::kProtocolViolation, "message says nothing"); return {};
+    case wire::LinkMessage::SUBMISSION: return read(reader.getSubmission(), reading);
+    case wire::LinkMessage::SEQUENCE_START: return read(reader.getSequenceStart(), reading);
+    case wire::LinkMessage::SEQUENCE_CANCEL: return read(reader.getSequenceCancel(), reading);
+    case wire::LinkMessage::STAGE_BATCH: return read(reader.getStageBatch(), reading);
+    case wire::LinkMessage::STEP_RESULT: return read(reader.getStepResult(), reading);
+    case wire::LinkMessage::STREAM_OPEN: return read(reader.getStreamOpen(), reading);
+    case wire::LinkMessage::STREAM_ATTACH: return read(reader.getStreamAttach(), reading);
+    case wire::LinkMessage::STREAM_CREDIT: return read(reader.getStreamCredit(), reading);
+    case wire::LinkMessage::STREAM_DETACH: return read(reader.getStreamDetach(), reading);
+    case wire::LinkMessage::STREAM_TOKENS: return read(reader.getStreamTokens(), reading);
+    case wire::LinkMessage::STREAM_END: return read(reader.getStreamEnd(), reading);
+    case wire::LinkMessage::STREAM_STOP: return read(reader.getStreamStop(), reading);
+    case wire::LinkMessage::STREAM_PAUSE: return read(reader.getStreamPause(), reading);
+    case wire::LinkMessage::CLIENT_ANSWER: return read(reader.getClientAnswer(), reading);
+    case wire::LinkMessage::STREAM_RELEASED: return read(reader.getStreamReleased(), reading);
+  }
+  reading.fail(ErrorCode::kUnsupportedVersion,
+               "link message is of kind " + std::to_string(reader.which()) + ", which this version does not know");
+  return {};
+}
+
+std::uint64_t num_values(const HiddenStates& hidden) {
+  return std::uint64_t{hidden.rows} * hidden.columns;
+}
+
+// Gives `hidden` the values of `frame`, which it keeps alive.
+Result<void> adopt_values(const Frame& frame, const DecodeLimits& limits, HiddenStates& hidden) {
+  if (frame.size() > limits.tensor_bytes_max) {
+    return Error{ErrorCode::kProtocolViolation, "tensor has " + std::to_string(frame.size()) + " bytes, limit " +
+                                                    std::to_string(limits.tensor_bytes_max)};
+  }
+  // Divided, not multiplied: rows * columns * 4 may exceed 64 bits.
+  if (frame.size() % sizeof(float) != 0 || frame.size() / sizeof(float) != num_values(hidden)) {
+    return Error{ErrorCode::kProtocolViolation, "tensor has " + std::to_string(frame.size()) +
+                                                    " bytes, but is to hold " + std::to_string(hidden.rows) + " x " +
+                                                    std::to_string(hidden.columns) + " f32"};
+  }
+  Frame values = frame;
+  if (!frame.is_aligned(alignof(float))) {
+    FrameBuilder aligned(frame.size());
+    std::memcpy(aligned.bytes().data(), frame.bytes().data(), frame.size());
+    values = std::move(aligned).freeze();
+  }
+  hidden.owner = values.owner();
+  hidden.values = {reinterpret_cast<const float*>(values.bytes().data()), values.size() / sizeof(float)};
+  return {};
+}
+
+}  // namespace
+}  // namespace codec
+
+Message encode(const StageBatch& batch) {
+  SLUICE_CHECK_EQ(batch.hidden.values.size(), codec::num_values(batch.hidden));
+  Message message{codec::metadata_frame(batch)};
+  if (!batch.hidden.values.empty()) {
+    message.emplace_back(batch.hidden.owner, std::as_bytes(batch.hidden.values));
+  }
+  return message;
+}
+
+Message encode(const StepResult& result) {
+  return {codec::metadata_frame(result)};
+}
+
+Message encode(const StreamTokens& tokens) {
+  return {codec::metadata_frame(tokens)};
+}
+
+Message encode(const LinkMessage& message) {
+  if (const auto* batch = std::get_if<StageBatch>(&message)) return encode(*batch);
+  const auto write_root = [&](wire::LinkMessage::Builder root) {
+    std::visit([&](const auto& one) { codec::write_message(one, root); }, message);
+  };
+  return {codec::build_frame<wire::LinkMessage>(codec::message_estimate_bytes(message), write_root)};
+}
+
+Result<LinkMessage> decode_link_message(const Message& message, const DecodeLimits& limits) {
+  if (message.empty()) return codec::expect_frames(message, 1).error();
+  auto decoded = codec::read_frame<LinkMessage, wire::LinkMessage>(message.front(), limits, codec::read_link_message);
+  if (!decoded) return decoded;
+  auto* batch = std::get_if<StageBatch>(&*decoded);
+  const bool has_tensor = batch != nullptr && codec::num_values(batch->hidden) > 0;
+  if (const auto frames = codec::expect_frames(message, has_tensor ? 2 : 1); !frames) return frames.error();
+  if (has_tensor) {
+    if (const auto adopted = codec::adopt_values(message[1], limits, batch->hidden); !adopted) return adopted.error();
+  }
+  return decoded;
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,159 @@
+// The messages of link_messages.h to and from the responder.
+#include "transport/codec/link_messages.h"
+
+namespace sluice::transport::codec {
+
+namespace {
+
+capnp::Data::Reader as_data(const ClientRoute& route) {
+  return codec::as_data(route.bytes.data(), route.bytes.size());
+}
+
+std::variant<FinishReason, Error> read_outcome(const wire::StreamEnd::Outcome::Reader& reader, Reading& reading) {
+  switch (reader.which()) {
+    case wire::StreamEnd::Outcome::FINISHED: return read(reader.getFinished(), reading);
+    case wire::StreamEnd::Outcome::FAILED: return read(reader.getFailed(), reading);
+  }
+  reading.fail(ErrorCode::kUnsupportedVersion, "outcome is of a kind that this version does not know");
+  return {};
+}
+
+}  // namespace
+
+void write_message(const StreamOpen& open, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamOpen();
+  builder.setSequence(open.sequence.value);
+  builder.setRequestId(as_text(open.request_id));
+  builder.setRoute(as_data(open.route));
+  write_texts(open.stop, [&](capnp::uint count) { return builder.initStop(count); });
+  write_numbers(open.stop_token_ids, [&](capnp::uint count) { return builder.initStopTokenIds(count); });
+  builder.setSeed(open.seed);
+  builder.setCreditTokens(open.credit_tokens);
+}
+
+StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading) {
+  return {.sequence = {reader.getSequence()},
+          .request_id = read_text(reader.getRequestId()),
+          .route = {read_bytes(reader.getRoute())},
+          .stop = read_texts(reader.getStop(), reading),
+          .stop_token_ids = read_numbers<TokenId>(reader.getStopTokenIds()),
+          .seed = reader.getSeed(),
+          .credit_tokens = reader.getCreditTokens()};
+}
+
+void write_message(const StreamAttach& attach, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamAttach();
+  builder.setSequence(attach.sequence.value);
+  builder.setRoute(as_data(attach.route));
+  builder.setFromIndex(attach.from_index);
+  builder.setCreditTokens(attach.credit_tokens);
+}
+
+StreamAttach read(const wire::StreamAttach::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, {read_bytes(reader.getRoute())}, reader.getFromIndex(), reader.getCreditTokens()};
+}
+
+void write_message(const StreamCredit& credit, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamCredit();
+  builder.setSequence(credit.sequence.value);
+  builder.setRoute(as_data(credit.route));
+  builder.setUpToIndex(credit.up_to_index);
+}
+
+StreamCredit read(const wire::StreamCredit::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, {read_bytes(reader.getRoute())}, reader.getUpToIndex()};
+}
+
+void write_message(const StreamDetach& detach, wire::LinkMessage::Builder root) {
+  root.initStreamDetach().setRoute(as_data(detach.route));
+}
+
+StreamDetach read(const wire::StreamDetach::Reader& reader, Reading&) {
+  return {{read_bytes(reader.getRoute())}};
+}
+
+void write_message(const StreamTokens& tokens, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamTokens();
+  builder.setSequence(tokens.sequence.value);
+  builder.setFirstIndex(tokens.first_index);
+  write_numbers(tokens.token_ids, [&](capnp::uint count) { return builder.initTokenIds(count); });
+  write_structs(
+      tokens.logprobs, [&](capnp::uint count) { return builder.initLogprobs(count); }, write_logprobs);
+}
+
+StreamTokens read(const wire::StreamTokens::Reader& reader, Reading& reading) {
+  return {.sequence = {reader.getSequence()},
+          .first_index = reader.getFirstIndex(),
+          .token_ids = read_numbers<TokenId>(reader.getTokenIds()),
+          .logprobs = read_structs<TokenLogprobs>(reader.getLogprobs(), reading, read_logprobs)};
+}
+
+void write_message(const StreamEnd& end, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamEnd();
+  builder.setSequence(end.sequence.value);
+  if (const auto* reason = std::get_if<FinishReason>(&end.outcome)) {
+    builder.getOutcome().setFinished(to_wire(*reason));
+  } else {
+    write(std::get<Error>(end.outcome), builder.getOutcome().initFailed());
+  }
+  write(end.usage, builder.initUsage());
+  write(end.times, builder.initTimes());
+  write_numbers(end.prompt_logprobs, [&](capnp::uint count) { return builder.initPromptLogprobs(count); });
+}
+
+StreamEnd read(const wire::StreamEnd::Reader& reader, Reading& reading) {
+  return {.sequence = {reader.getSequence()},
+          .outcome = read_outcome(reader.getOutcome(), reading),
+          .usage = read(reader.getUsage(), reading),
+          .times = read(reader.getTimes(), reading),
+          .prompt_logprobs = read_numbers<float>(reader.getPromptLogprobs())};
+}
+
+void write_message(const StreamStop& stop, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamStop();
+  builder.setSequence(stop.sequence.value);
+  builder.setOutputTokens(stop.output_tokens);
+}
+
+StreamStop read(const wire::StreamStop::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, reader.getOutputTokens()};
+}
+
+void write_message(const StreamPause& pause, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamPause();
+  builder.setSequence(pause.sequence.value);
+  builder.setPaused(pause.paused);
+}
+
+StreamPause read(const wire::StreamPause::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, reader.getPaused()};
+}
+
+void write_message(const ClientAnswer& answer, wire::LinkMessage::Builder root) {
+  auto builder = root.initClientAnswer();
+  builder.setSequence(answer.sequence.value);
+  builder.setRoute(as_data(answer.route));
+  builder.setIsTerminal(answer.is_terminal);
+  builder.setFrame(codec::as_data(answer.frame.data(), answer.frame.size()));
+}
+
+ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading&) {
+  const auto frame = reader.getFrame();
+  const auto* bytes = reinterpret_cast<const std::byte*>(frame.begin());
+  return {.sequence = {reader.getSequence()},
+          .route = {read_bytes(reader.getRoute())},
+          .is_terminal = reader.getIsTerminal(),
+          .frame = std::vector<std::byte>(bytes, bytes + frame.size())};
+}
+
+void write_message(const StreamReleased& released, wire::LinkMessage::Builder root) {
+  auto builder = root.initStreamReleased();
+  builder.setSequence(released.sequence.value);
+  builder.setIsKept(released.is_kept);
+}
+
+StreamReleased read(const wire::StreamReleased::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, reader.getIsKept()};
+}
+
+}  // namespace sluice::transport::codec

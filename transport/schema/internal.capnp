@@ -1,0 +1,287 @@
+@0xa86ea26ca3f9d9d9;
+# What the engine's own parts tell each other: LinkMessage on the links between actors, WorkerMessage and HeadMessage
+# between a worker and the supervisor. No interface for others: both ends of a link are of one build of the engine, and
+# WorkerHello.version is raised with any change here that old and new could not both read.
+#
+# Tokens are vocabulary indices, positions count the tokens of a sequence from 0 (prompt and output together), indices
+# count its output tokens from 0, sequences are numbers of the ingress from 1.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("sluice::wire");
+using Client = import "sluice.capnp";
+
+struct LinkMessage {
+  union {
+    none @0 :Void;  # Never sent; refused.
+    submission @1 :Submission;
+    sequenceStart @2 :SequenceStart;
+    sequenceCancel @3 :SequenceCancel;
+    stageBatch @4 :StageBatch;
+    stepResult @5 :StepResult;
+    streamOpen @6 :StreamOpen;
+    streamAttach @7 :StreamAttach;
+    streamCredit @8 :StreamCredit;
+    streamDetach @9 :StreamDetach;
+    streamTokens @10 :StreamTokens;
+    streamEnd @11 :StreamEnd;
+    streamStop @12 :StreamStop;
+    streamPause @13 :StreamPause;
+    clientAnswer @14 :ClientAnswer;
+    streamReleased @15 :StreamReleased;
+  }
+}
+
+# ---- ingress to tokenizer to batcher ---------------------------------------------------------------------------------
+
+struct GenerationSpec {
+  sampling @0 :Client.SamplingParams;
+  seed @1 :UInt64;
+  maxTokens @2 :UInt32;                 # Tokens of output, 1 or more.
+  stopTokenIds @3 :List(Int32);         # At most 16.
+  ignoreEos @4 :Bool;
+  logprobs @5 :Client.LogprobOptions;
+  priority @6 :Int32;                   # -100 to 100; larger goes first.
+  tenant @7 :Text;                      # 0 to 64 bytes.
+}
+
+struct TimeLeft {
+  # Until a deadline, when the message was sent.
+  union {
+    unlimited @0 :Void;
+    us @1 :UInt64;  # Microseconds.
+  }
+}
+
+struct Submission {
+  sequence @0 :UInt64;
+  prompt @1 :Client.Prompt;
+  addSpecialTokens @2 :Bool;
+  parseSpecialTokens @3 :Bool;
+  spec @4 :GenerationSpec;
+  timeLeft @5 :TimeLeft;
+  ageUs @6 :UInt64;  # Microseconds since admission, when sent.
+}
+
+struct SequenceStart {
+  sequence @0 :UInt64;
+  promptIds @1 :List(Int32);  # 1 or more.
+  spec @2 :GenerationSpec;
+  timeLeft @3 :TimeLeft;
+  tokenizeUs @4 :UInt64;      # Microseconds, for PhaseTimes.
+}
+
+struct SequenceCancel {
+  sequence @0 :UInt64;
+}
+
+# ---- batcher to stages to batcher ------------------------------------------------------------------------------------
+
+struct StageBatch {
+  # A second frame holds the hidden states, f32 row-major little-endian, if rows * columns is not 0.
+
+  epoch @0 :UInt64;                    # 1 or more.
+  step @1 :UInt64;                     # 1 or more, counted within the epoch.
+  tokenIds @2 :List(Int32);            # Of all entries, concatenated in their order.
+  entries @3 :List(BatchEntry);
+  opened @4 :List(SequenceOpening);
+  closed @5 :List(UInt64);             # Sequences to forget, before looking at the entries.
+  hiddenRows @6 :UInt32;               # 0 into the first stage, else the number of tokens.
+  hiddenColumns @7 :UInt32;            # Hidden size of the model.
+}
+
+struct BatchEntry {
+  sequence @0 :UInt64;
+  firstPosition @1 :UInt32;        # The entry has positions [firstPosition, firstPosition + numTokens).
+  numTokens @2 :UInt32;            # 1 or more.
+  wantsSample @3 :Bool;            # Sample a token after the last one.
+  wantsPromptLogprobs @4 :Bool;    # Report log-probabilities of the tokens that follow each of these in the prompt.
+  nextPromptToken @5 :Int32 = -1;  # The prompt token after this chunk; -1 at the prompt's end.
+  blockTable @6 :List(UInt32);     # KV blocks of positions 0, blockTokens, 2 * blockTokens, ... to the last token.
+}
+
+struct SequenceOpening {
+  sequence @0 :UInt64;
+  sampling @1 :Client.SamplingParams;
+  seed @2 :UInt64;
+  logprobs @3 :Client.LogprobOptions;
+  promptTokens @4 :UInt32;     # Tokens at positions below are prompt, the others output.
+  history @5 :List(Int32);     # Tokens at positions before the first chunk's; else empty.
+}
+
+struct StepResult {
+  epoch @0 :UInt64;
+  step @1 :UInt64;
+  samples @2 :List(Sample);
+  promptLogprobs @3 :List(PromptLogprobs);
+}
+
+struct Sample {
+  sequence @0 :UInt64;
+  position @1 :UInt32;                   # Of the sampled token in the sequence.
+  token @2 :Int32;
+  logprobs @3 :Client.TokenLogprobs;     # Null unless asked for.
+}
+
+struct PromptLogprobs {
+  sequence @0 :UInt64;
+  firstPosition @1 :UInt32;    # Of values[0].
+  values @2 :List(Float32);    # Natural logarithms.
+}
+
+# ---- to and from the responder ---------------------------------------------------------------------------------------
+
+struct StreamOpen {
+  sequence @0 :UInt64;
+  requestId @1 :Text;            # 1 to 64 bytes.
+  route @2 :Data;                # ZeroMQ routing id of the client's connection, 1 to 255 bytes.
+  stop @3 :List(Text);           # At most 16 strings of 1 to 256 bytes.
+  stopTokenIds @4 :List(Int32);  # At most 16.
+  seed @5 :UInt64;
+  creditTokens @6 :UInt64;       # Output tokens with an index below may be sent.
+}
+
+struct StreamAttach {
+  sequence @0 :UInt64;
+  route @1 :Data;            # 1 to 255 bytes.
+  fromIndex @2 :UInt64;      # First output token wanted.
+  creditTokens @3 :UInt64;   # Output tokens with an index below may be sent.
+}
+
+struct StreamCredit {
+  sequence @0 :UInt64;
+  route @1 :Data;        # 1 to 255 bytes.
+  upToIndex @2 :UInt64;  # Output tokens with an index below may be sent; cumulative.
+}
+
+struct StreamDetach {
+  route @0 :Data;  # 1 to 255 bytes.
+}
+
+struct StreamTokens {
+  sequence @0 :UInt64;
+  firstIndex @1 :UInt64;                      # Of tokenIds[0] in the output.
+  tokenIds @2 :List(Int32);
+  logprobs @3 :List(Client.TokenLogprobs);    # Empty, or one per token.
+}
+
+struct StreamEnd {
+  sequence @0 :UInt64;
+  outcome :union {
+    finished @1 :Client.FinishReason;
+    failed @2 :Client.Error;
+  }
+  usage @3 :Client.Usage;
+  times @4 :Client.PhaseTimes;
+  promptLogprobs @5 :List(Float32);  # Natural logarithms of prompt tokens 1, 2, ...; empty unless asked for.
+}
+
+struct StreamStop {
+  sequence @0 :UInt64;
+  outputTokens @1 :UInt32;  # The output is this many tokens long.
+}
+
+struct StreamPause {
+  sequence @0 :UInt64;
+  paused @1 :Bool;
+}
+
+struct ClientAnswer {
+  sequence @0 :UInt64;
+  route @1 :Data;          # 1 to 255 bytes.
+  isTerminal @2 :Bool;     # The attachment's last message.
+  frame @3 :Data;          # One encoded ServerMessage.
+}
+
+struct StreamReleased {
+  sequence @0 :UInt64;
+  isKept @1 :Bool;  # The result can still be attached to.
+}
+
+# ---- worker and supervisor -------------------------------------------------------------------------------------------
+
+struct WorkerMessage {
+  union {
+    none @0 :Void;  # Never sent; refused.
+    hello @1 :WorkerHello;
+    stageReady @2 :StageReady;
+    stageFailed @3 :StageFailed;
+    loadProgress @4 :LoadProgress;
+  }
+}
+
+struct HeadMessage {
+  union {
+    none @0 :Void;  # Never sent; refused.
+    welcome @1 :Void;
+    refused @2 :Client.Error;
+    stageAssign @3 :StageAssign;
+    stageConnect @4 :StageConnect;
+    stageRelease @5 :StageRelease;
+    shutdown @6 :Void;
+  }
+}
+
+enum DType {
+  f32 @0;
+  bf16 @1;
+  f16 @2;
+}
+
+struct WorkerHello {
+  version @0 :UInt32;      # Of this file's messages.
+  name @1 :Text;           # 1 to 64 characters of [a-z0-9-].
+  incarnation @2 :UInt64;  # Random per process.
+  processId @3 :UInt64;    # On its host.
+  kernelPath @4 :Text;     # "avx512", "avx2" or "scalar".
+  cpus @5 :UInt32;         # That it may use.
+}
+
+struct StageAssign {
+  epoch @0 :UInt64;
+  stage @1 :UInt32;           # Index in the pipeline, below numStages.
+  numStages @2 :UInt32;       # 1 or more.
+  modelPath @3 :Text;
+  firstLayer @4 :UInt32;
+  numLayers @5 :UInt32;       # 1 or more.
+  dtype @6 :DType;            # Of the weights in memory.
+  compute @7 :DType;
+  kernelPath @8 :Text;        # "auto", "avx512", "avx2" or "scalar".
+  threads @9 :UInt32;         # 1 or more.
+  blockTokens @10 :UInt32;    # Tokens of a KV block.
+  numBlocks @11 :UInt32;      # KV blocks.
+  maxBatchTokens @12 :UInt32; # Tokens of a micro-batch.
+  inputAddress @13 :Text;     # Where to bind.
+  windowMessages @14 :UInt32; # Of the links into and out of the stage.
+  windowBytes @15 :UInt64;
+}
+
+struct LoadProgress {
+  epoch @0 :UInt64;
+  stage @1 :UInt32;
+  bytesDone @2 :UInt64;
+  bytesTotal @3 :UInt64;
+}
+
+struct StageReady {
+  epoch @0 :UInt64;
+  stage @1 :UInt32;
+  inputAddress @2 :Text;   # Where the previous stage connects.
+  weightsBytes @3 :UInt64;
+  kvCacheBytes @4 :UInt64;
+}
+
+struct StageFailed {
+  epoch @0 :UInt64;
+  stage @1 :UInt32;
+  error @2 :Client.Error;
+}
+
+struct StageConnect {
+  epoch @0 :UInt64;
+  stage @1 :UInt32;
+  outputAddress @2 :Text;  # Of the next stage, or the batcher.
+}
+
+struct StageRelease {
+  stage @0 :UInt32;
+}
