@@ -1,0 +1,253 @@
+#include "tests/support/random_messages.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace sluice::test {
+
+std::uint64_t RandomMessages::u64() {
+  const std::uint64_t bits = random_.next();
+  return bits >> random_.below(64);  // Small and large ones alike, so that every width is met.
+}
+
+std::string RandomMessages::text() {
+  std::string bytes(below(4) == 0 ? below(300) : below(20), '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random_.next());
+  return bytes;
+}
+
+std::vector<std::string> RandomMessages::texts() {
+  std::vector<std::string> all(below(5));
+  for (auto& one : all) one = text();
+  return all;
+}
+
+std::vector<TokenId> RandomMessages::tokens() {
+  std::vector<TokenId> ids(below(4) == 0 ? below(200) : below(6));
+  for (auto& id : ids) id = i32();
+  return ids;
+}
+
+std::vector<float> RandomMessages::floats() {
+  std::vector<float> values(below(20));
+  for (auto& value : values) value = f32();
+  return values;
+}
+
+SessionToken RandomMessages::session() {
+  SessionToken token;
+  for (auto& byte : token.bytes) byte = static_cast<std::uint8_t>(random_.next());
+  return token;
+}
+
+SamplingParams RandomMessages::sampling() {
+  SamplingParams params{f32(), u32(), f32(), f32(), f32(), f32(), f32(), u32(), {}};
+  params.logit_bias.resize(below(4));
+  for (auto& bias : params.logit_bias) bias = {i32(), f32()};
+  return params;
+}
+
+TokenLogprobs RandomMessages::token_logprobs() {
+  TokenLogprobs logprobs{f32(), {}, u64()};
+  logprobs.top.resize(below(4));
+  for (auto& top : logprobs.top) top = {i32(), f32()};
+  return logprobs;
+}
+
+std::vector<TokenLogprobs> RandomMessages::token_logprobs_list() {
+  std::vector<TokenLogprobs> list(below(4));
+  for (auto& one : list) one = token_logprobs();
+  return list;
+}
+
+Prompt RandomMessages::prompt() {
+  switch (below(3)) {
+    case 0: return text();
+    case 1: return tokens();
+    default: {
+      std::vector<ChatMessage> chat(below(4));
+      for (auto& message : chat) message = {text(), text()};
+      return chat;
+    }
+  }
+}
+
+GenerationSpec RandomMessages::spec() {
+  return {sampling(), u64(), u32(), tokens(), coin(), logprob_options(), i32(), text()};
+}
+
+TimeLeft RandomMessages::time_left() {
+  if (coin()) return {};
+  return {u64()};
+}
+
+Generate RandomMessages::generate() {
+  Generate generate;
+  generate.request_id = text();
+  generate.prompt = prompt();
+  generate.add_special_tokens = coin();
+  generate.parse_special_tokens = coin();
+  if (coin()) generate.sampling = sampling();
+  if (coin()) generate.seed = u64();
+  generate.max_tokens = u32();
+  generate.stop = texts();
+  generate.stop_token_ids = tokens();
+  generate.ignore_eos = coin();
+  generate.logprobs = logprob_options();
+  generate.deadline_ms = u32();
+  generate.priority = i32();
+  generate.tenant = text();
+  generate.resume_grace_ms = u32();
+  generate.credit_tokens = u64();
+  return generate;
+}
+
+ClientMessage RandomMessages::client_message(std::size_t kind) {
+  switch (kind) {
+    case 0: {
+      Hello hello{u32(), u32(), text(), {}};
+      if (coin()) hello.session = session();
+      return hello;
+    }
+    case 1: return generate();
+    case 2: return Attach{session(), text(), u64(), u64()};
+    case 3: return Cancel{text()};
+    default: return Credit{text(), u64()};
+  }
+}
+
+ServerMessage RandomMessages::server_message(std::size_t kind) {
+  switch (kind) {
+    case 0: return Welcome{u32(), session(), text(), u32(), u32(), u32(), u32(), sampling()};
+    case 1: return Accepted{text(), u64()};
+    case 2: return Tokens{text(), u64(), tokens(), text(), token_logprobs_list()};
+    case 3: return Finished{text(), reason(), usage(), times(), floats()};
+    default: return Failed{text(), error()};
+  }
+}
+
+StageBatch RandomMessages::stage_batch() {
+  StageBatch batch{{u64()}, {u64()}, tokens(), {}, {}, {}, {}};
+  batch.entries.resize(below(6));
+  for (auto& entry : batch.entries) {
+    entry = {{u64()}, u32(), u32(), coin(), coin(), i32(), {}};
+    entry.block_table.resize(below(20));
+    for (auto& block : entry.block_table) block = {u32()};
+  }
+  batch.opened.resize(below(3));
+  for (auto& opening : batch.opened) opening = {{u64()}, sampling(), u64(), logprob_options(), u32(), tokens()};
+  batch.closed.resize(below(4));
+  for (auto& sequence : batch.closed) sequence = {u64()};
+  if (coin()) {
+    auto values = std::make_shared<std::vector<float>>();
+    batch.hidden.rows = static_cast<std::uint32_t>(below(6));
+    batch.hidden.columns = static_cast<std::uint32_t>(below(40));
+    values->resize(std::size_t{batch.hidden.rows} * batch.hidden.columns);
+    for (auto& value : *values) value = f32();
+    batch.hidden.values = *values;
+    batch.hidden.owner = std::move(values);
+  }
+  return batch;
+}
+
+StepResult RandomMessages::step_result() {
+  StepResult result{{u64()}, {u64()}, {}, {}};
+  result.samples.resize(below(6));
+  for (auto& sample : result.samples) {
+    sample = {{u64()}, u32(), i32(), {}};
+    if (coin()) sample.logprobs = token_logprobs();
+  }
+  result.prompt_logprobs.resize(below(3));
+  for (auto& logprobs : result.prompt_logprobs) logprobs = {{u64()}, u32(), floats()};
+  return result;
+}
+
+LinkMessage RandomMessages::link_message(std::size_t kind) {
+  switch (kind) {
+    case 0: return Submission{{u64()}, prompt(), coin(), coin(), spec(), time_left(), u64()};
+    case 1: return SequenceStart{{u64()}, tokens(), spec(), time_left(), u64()};
+    case 2: return SequenceCancel{{u64()}};
+    case 3: return stage_batch();
+    case 4: return step_result();
+    case 5: return StreamOpen{{u64()}, text(), route(), texts(), tokens(), u64(), u64()};
+    case 6: return StreamAttach{{u64()}, route(), u64(), u64()};
+    case 7: return StreamCredit{{u64()}, route(), u64()};
+    case 8: return StreamDetach{route()};
+    case 9: return StreamTokens{{u64()}, u64(), tokens(), token_logprobs_list()};
+    case 10: {
+      StreamEnd end{{u64()}, reason(), usage(), times(), floats()};
+      if (coin()) end.outcome = error();
+      return end;
+    }
+    case 11: return StreamStop{{u64()}, u32()};
+    case 12: return StreamPause{{u64()}, coin()};
+    case 13: {
+      ClientAnswer answer{{u64()}, route(), coin(), {}};
+      answer.frame.resize(below(200));
+      for (auto& byte : answer.frame) byte = static_cast<std::byte>(random_.next());
+      return answer;
+    }
+    default: return StreamReleased{{u64()}, coin()};
+  }
+}
+
+WorkerMessage RandomMessages::worker_message(std::size_t kind) {
+  switch (kind) {
+    case 0: return WorkerHello{u32(), text(), u64(), u64(), text(), u32()};
+    case 1: return StageReady{{u64()}, u32(), text(), u64(), u64()};
+    case 2: return StageFailed{{u64()}, u32(), error()};
+    default: return LoadProgress{{u64()}, u32(), u64(), u64()};
+  }
+}
+
+StageAssign RandomMessages::stage_assign() {
+  StageAssign assign;
+  assign.epoch = {u64()};
+  assign.stage = u32();
+  assign.num_stages = u32();
+  assign.model_path = text();
+  assign.first_layer = u32();
+  assign.num_layers = u32();
+  assign.dtype = dtype();
+  assign.compute = dtype();
+  assign.kernel_path = text();
+  assign.threads = u32();
+  assign.block_tokens = u32();
+  assign.num_blocks = u32();
+  assign.max_batch_tokens = u32();
+  assign.input_address = text();
+  assign.window = {u32(), u64()};
+  return assign;
+}
+
+HeadMessage RandomMessages::head_message(std::size_t kind) {
+  switch (kind) {
+    case 0: return WorkerWelcome{};
+    case 1: return WorkerRefused{error()};
+    case 2: return stage_assign();
+    case 3: return StageConnect{{u64()}, u32(), text()};
+    case 4: return StageRelease{u32()};
+    default: return WorkerShutdown{};
+  }
+}
+
+bool equal(const StageBatch& a, const StageBatch& b) {
+  return a.epoch == b.epoch && a.step == b.step && a.token_ids == b.token_ids && a.entries == b.entries &&
+         a.opened == b.opened && a.closed == b.closed && a.hidden.rows == b.hidden.rows &&
+         a.hidden.columns == b.hidden.columns && std::ranges::equal(a.hidden.values, b.hidden.values);
+}
+
+bool equal(const LinkMessage& a, const LinkMessage& b) {
+  if (a.index() != b.index()) return false;
+  return std::visit(
+      [&b]<class T>(const T& one) {
+        if constexpr (std::is_same_v<T, StageBatch>) {
+          return equal(one, std::get<T>(b));
+        } else {
+          return one == std::get<T>(b);
+        }
+      },
+      a);
+}
+
+}  // namespace sluice::test
