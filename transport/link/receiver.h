@@ -22,9 +22,9 @@ namespace sluice::transport {
 class LinkReceiver {
  public:
   struct Counters {
-    std::uint64_t duplicates = 0;    // Messages that had arrived before.
-    std::uint64_t beyond_credit = 0; // Messages that the peer had no credit for.
-    std::uint64_t ignored = 0;       // Packets that were stale or out of turn.
+    std::uint64_t duplicates = 0;     // Messages that had arrived before.
+    std::uint64_t beyond_credit = 0;  // Messages that the peer had no credit for.
+    std::uint64_t ignored = 0;        // Packets that were stale or out of turn.
   };
 
   // identity.incarnation must not be 0.
@@ -86,7 +86,8 @@ class LinkReceiver {
   void on_data(LinkPacket&& packet);
   bool match_session(const LinkHeader& header, TimePoint now);
   void begin_session();
-  void admit(Message&& message, std::uint64_t bytes);
+  void forget_numbers();
+  void admit(Message&& message);
   void raise_ceilings();
   void hear_peer(TimePoint now);
   void lose_peer(LossReason reason);
@@ -110,6 +111,8 @@ class LinkReceiver {
   std::uint64_t granted_messages_ = 0;  // As last put on the wire.
   std::uint64_t granted_bytes_ = 0;
   std::map<std::uint64_t, Message> early_;  // Arrived before a number that is missing.
+  std::uint64_t former_messages_ = 0;       // In inbox_ and taken_ from earlier sessions.
+  std::uint64_t former_bytes_ = 0;
 
   std::deque<Arrived> inbox_;
   std::deque<Taken> taken_;

@@ -5,7 +5,8 @@
 // Confined: one thread.
 // Time: `now` is an argument and never goes back. Call on_timer() at next_timer() or later, as often as you like.
 // Use: after any call, take packets with next_packet() while the network accepts them, then take_events().
-// Invariant: the number of the last message sent is at most the highest ceiling granted; a message is sent for the first
+// Invariant: the number of the last message sent is at most the highest ceiling granted; a message is sent for the
+// first
 //   time only while the bytes sent before it are below the ceiling of bytes.
 #pragma once
 
@@ -30,8 +31,8 @@ class LinkSender {
 
   // Whether offer() would take a message: the queue has room, and what was returned has been taken.
   bool can_offer() const;
-  // Takes the message for delivery, or returns false and leaves it: try again after progress. The message must have 1 to
-  // max_frames frames and at most max_message_bytes (checked: limits are the caller's knowledge).
+  // Takes the message for delivery, or returns false and leaves it: try again after progress. The message must have 1
+  // to max_frames frames and at most max_message_bytes (checked: limits are the caller's knowledge).
   bool offer(Message&& message);
 
   // A packet of the peer, from hostile bytes. Payload does not belong into this direction and is not passed.
@@ -78,7 +79,7 @@ class LinkSender {
   bool take_credit(const LinkHeader& header);
   void note_loss(const LinkHeader& header);
   bool may_send_new() const;
-  bool may_resend() const { return resend_next_ <= resend_last_; }
+  bool may_resend() const;
   bool is_settled() const { return unsent() == 0 && received_ == last_sent(); }
   std::uint64_t last_sent() const { return consumed_ + sent_; }
   LinkHeader header_of(LinkKind kind) const;
@@ -105,7 +106,8 @@ class LinkSender {
   std::uint64_t messages_bytes_ = 0;
 
   bool up_ = false;
-  bool was_up_ = false;  // In this session.
+  bool confirmed_ = false;  // The session brought credit.
+  bool was_up_ = false;     // In this session.
   bool disconnected_ = false;
   bool open_due_ = true;
   bool ping_due_ = false;

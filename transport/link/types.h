@@ -21,9 +21,10 @@ namespace sluice::transport {
 
 // One end of a link.
 struct LinkIdentity {
-  std::string name;               // For routing ids and logs, 1 to 200 characters, e.g. "stage-1".
-  std::uint64_t incarnation = 0;  // Never used twice: random for each link object. The drivers replace 0 by a random one.
-  Epoch epoch{1};                 // Only ends of the same epoch talk to each other.
+  std::string name;  // For routing ids and logs, 1 to 200 characters, e.g. "stage-1".
+  std::uint64_t incarnation =
+      0;           // Never used twice: random for each link object. The drivers replace 0 by a random one.
+  Epoch epoch{1};  // Only ends of the same epoch talk to each other.
 };
 
 // Random and not 0, from the operating system's generator.
@@ -36,15 +37,17 @@ struct LinkLimits {
   std::uint32_t max_frames = 64;                // Of one message.
   std::uint32_t queue_messages = 128;           // What the sender holds at most, sent and unsent together.
   std::uint64_t queue_bytes = 128u << 20;       // The last one may overshoot.
-  Duration open_interval = std::chrono::milliseconds(50);         // Between attempts to open a session.
-  Duration retransmit_interval = std::chrono::milliseconds(100);  // First probe for a loss; doubles up to ping_interval.
-  Duration ping_interval = std::chrono::seconds(1);               // Heartbeat of an idle link.
+  Duration open_interval = std::chrono::milliseconds(50);  // Between attempts to open a session.
+  Duration retransmit_interval =
+      std::chrono::milliseconds(100);                // First probe for a loss; doubles up to ping_interval.
+  Duration ping_interval = std::chrono::seconds(1);  // Heartbeat of an idle link.
   // Silence that counts as loss. Longer than the longest step of the receiving actor, which answers between steps; that
   // its process died shows at once, by the socket.
   Duration peer_timeout = std::chrono::seconds(10);
 };
 
-// -- events -------------------------------------------------------------------------------------------------------------
+// -- events
+// -------------------------------------------------------------------------------------------------------------
 
 enum class LossReason : std::uint8_t {
   kDisconnected = 1,  // The socket says so. The session goes on if the same incarnation comes back.
@@ -74,14 +77,15 @@ struct Returned {
 };
 using LinkEvent = std::variant<PeerUp, PeerLost, Returned>;
 
-// -- the wire -----------------------------------------------------------------------------------------------------------
+// -- the wire
+// -----------------------------------------------------------------------------------------------------------
 
 enum class LinkKind : std::uint8_t {
-  kOpen = 1,      // Sender: wants a session.
-  kOpened = 2,    // Receiver: here it is, with the first credit.
-  kData = 3,      // Sender: message number `sequence`. The only kind that carries further frames.
-  kPing = 4,      // Sender: is alive; has sent all up to `sequence`.
-  kGrant = 5,     // Receiver: is alive; credit and acknowledgement. `sequence` repeats that of the ping it answers, or 0.
+  kOpen = 1,    // Sender: wants a session.
+  kOpened = 2,  // Receiver: here it is, with the first credit.
+  kData = 3,    // Sender: message number `sequence`. The only kind that carries further frames.
+  kPing = 4,    // Sender: is alive; has sent all up to `sequence`.
+  kGrant = 5,   // Receiver: is alive; credit and acknowledgement. `sequence` repeats that of the ping it answers, or 0.
   kRejected = 6,  // Receiver: the session or attempt that the header names is none, see `reason`.
   kClose = 7,     // Either: goes away.
 };

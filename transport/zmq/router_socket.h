@@ -41,7 +41,8 @@ class RouterSocket {
 
   // The next message, or none. Messages beyond the limits and those without a frame are counted and dropped.
   std::optional<Incoming> receive();
-  // True: queued. False: the route's queue is full, nothing was sent. Errors: kTransportLost, no such peer is connected.
+  // True: queued. False: the route's queue is full, nothing was sent. Errors: kTransportLost, no such peer is
+  // connected.
   Result<bool> send(const Route& route, const Message& message);
   // Routes whose connection ended since the last call, once for each loss; they may have come back meanwhile, under the
   // same id. A route that never sent anything is not reported. In-process peers give no such events.
@@ -61,8 +62,8 @@ class RouterSocket {
   Socket socket_;
   SocketMonitor monitor_;
   ReceiveLimits limits_;
-  std::map<int, Route> routes_;   // By connection.
-  std::set<int> lost_;            // Connections that ended and whose descriptor was not used again.
+  std::map<int, Route> routes_;  // By connection.
+  std::set<int> lost_;           // Connections that ended and whose descriptor was not used again.
   std::vector<Route> disconnected_;
   std::uint64_t refused_ = 0;
 };

@@ -32,11 +32,11 @@ struct SocketOptions {
   Duration heartbeat_timeout = std::chrono::milliseconds(300);
   Duration reconnect_interval = std::chrono::milliseconds(20);
   Duration reconnect_interval_max = std::chrono::milliseconds(500);
-  std::string routing_id;         // Of a dealer, up to 255 bytes; empty: the router invents one.
-  bool immediate = true;          // Dealer: queue nothing for a peer that is not connected.
-  bool router_mandatory = true;   // Router: sending to an unknown route fails instead of dropping.
-  bool router_handover = false;   // Router: a new connection takes over a routing id. Between own processes only.
-  bool allow_wide_bind = false;   // Permit binding beyond loopback.
+  std::string routing_id;        // Of a dealer, up to 255 bytes; empty: the router invents one.
+  bool immediate = true;         // Dealer: queue nothing for a peer that is not connected.
+  bool router_mandatory = true;  // Router: sending to an unknown route fails instead of dropping.
+  bool router_handover = false;  // Router: a new connection takes over a routing id. Between own processes only.
+  bool allow_wide_bind = false;  // Permit binding beyond loopback.
 };
 
 struct ReceiveLimits {
@@ -47,8 +47,8 @@ struct ReceiveLimits {
 class Socket {
  public:
   struct Received {
-    Message frames;        // Empty if the message was refused for its size.
-    int connection = -1;   // File descriptor it came in by (ZMQ_SRCFD); -1 for inproc.
+    Message frames;       // Empty if the message was refused for its size.
+    int connection = -1;  // File descriptor it came in by (ZMQ_SRCFD); -1 for inproc.
   };
   enum class Sent : std::uint8_t { kYes, kWouldBlock, kUnreachable };
 
