@@ -21,7 +21,8 @@ namespace sluice::kernels {
 
 struct ThreadPoolOptions {
   std::size_t threads = 1;  // Including the caller. 1 or more.
-  // Added to the workers' nice value (0 to 19); the caller sets its own. I/O threads then get ahead of compute.
+  // The workers' nice value (0 to 19), unless they inherit a higher one; the caller sets its own. I/O threads then get
+  // ahead of compute.
   int worker_nice = 0;
 };
 

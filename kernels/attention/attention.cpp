@@ -1,0 +1,128 @@
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/cpu/work_size.h"
+#include "kernels/isa/kernel_table.h"
+
+namespace sluice::kernels {
+namespace {
+
+// Tokens of one KV head that a thread takes at a time.
+constexpr std::size_t kTokensPerItem = 8;
+
+void check_cache(const KvCacheView& cache) {
+  const KvCacheLayout& layout = cache.layout;
+  SLUICE_CHECK(layout.dtype == DType::kF32 || layout.dtype == DType::kBF16);
+  SLUICE_CHECK_GT(layout.num_kv_heads, std::size_t{0});
+  SLUICE_CHECK_GT(layout.block_tokens, std::size_t{0});
+  SLUICE_CHECK_GT(layout.head_dim, std::size_t{0});
+  SLUICE_CHECK_LE(layout.head_dim, KvCacheLayout::kMaxHeadDim);
+}
+
+// Returns the tokens of all entries.
+std::size_t check_entries(std::span<const AttentionEntry> entries, const KvCacheLayout& layout) {
+  std::size_t tokens = 0;
+  for (const AttentionEntry& entry : entries) {
+    const std::size_t end = std::size_t{entry.first_position} + entry.num_tokens;
+    if (entry.num_tokens != 0) SLUICE_CHECK_GE(entry.block_table.size() * layout.block_tokens, end);
+    for (BlockId block : entry.block_table) SLUICE_CHECK_LT(std::size_t{block.value}, layout.num_blocks);
+    tokens += entry.num_tokens;
+  }
+  return tokens;
+}
+
+AttentionCache raw_cache(const KvCacheView& cache) {
+  return {.keys = cache.keys,
+          .values = cache.values,
+          .num_kv_heads = cache.layout.num_kv_heads,
+          .block_tokens = cache.layout.block_tokens,
+          .head_dim = cache.layout.head_dim};
+}
+
+std::size_t items_of(const AttentionEntry& entry, std::size_t num_kv_heads) {
+  return num_kv_heads * ((entry.num_tokens + kTokensPerItem - 1) / kTokensPerItem);
+}
+
+}  // namespace
+
+void store_kv(const CpuContext& context, std::span<const AttentionEntry> entries, MatrixView<const float> keys,
+              MatrixView<const float> values, const KvCacheView& cache) {
+  check_cache(cache);
+  const std::size_t tokens = check_entries(entries, cache.layout);
+  const std::size_t columns = cache.layout.num_kv_heads * cache.layout.head_dim;
+  SLUICE_CHECK_EQ(keys.rows, tokens);
+  SLUICE_CHECK_EQ(keys.columns, columns);
+  SLUICE_CHECK_EQ(values.rows, tokens);
+  SLUICE_CHECK_EQ(values.columns, columns);
+  const KernelTable& kernels = kernel_table(context.path);
+  const auto kernel = cache.layout.dtype == DType::kBF16 ? kernels.store_kv_bf16 : kernels.store_kv_f32;
+
+  std::size_t row = 0;
+  for (const AttentionEntry& entry : entries) {
+    const StoreKvTask task{.cache = raw_cache(cache),
+                           .first_position = entry.first_position,
+                           .block_table = entry.block_table.data(),
+                           .keys = keys.row(row),
+                           .keys_stride = keys.row_stride,
+                           .values = values.row(row),
+                           .values_stride = values.row_stride};
+    // Scattered stores count for a few elements.
+    context.parallel(entry.num_tokens, grain_for(4 * columns, kElementsPerChunk),
+                     [&](std::size_t begin, std::size_t end) { kernel(task, begin, end); });
+    row += entry.num_tokens;
+  }
+}
+
+void paged_attention(const CpuContext& context, std::span<const AttentionEntry> entries,
+                     MatrixView<const float> queries, const KvCacheView& cache, float scale, MatrixView<float> out) {
+  check_cache(cache);
+  const KvCacheLayout& layout = cache.layout;
+  SLUICE_CHECK_EQ(check_entries(entries, layout), queries.rows);
+  SLUICE_CHECK_EQ(queries.columns % (layout.num_kv_heads * layout.head_dim), std::size_t{0});
+  SLUICE_CHECK_EQ(out.rows, queries.rows);
+  SLUICE_CHECK_EQ(out.columns, queries.columns);
+  const KernelTable& kernels = kernel_table(context.path);
+  const auto kernel = layout.dtype == DType::kBF16 ? kernels.attention_bf16 : kernels.attention_f32;
+  const std::size_t group = queries.columns / (layout.num_kv_heads * layout.head_dim);
+
+  std::size_t items = 0;
+  std::size_t products = 0;
+  for (const AttentionEntry& entry : entries) {
+    items += items_of(entry, layout.num_kv_heads);
+    products += entry.num_tokens * (std::size_t{entry.first_position} + entry.num_tokens) * queries.columns * 2;
+  }
+  if (items == 0) return;
+
+  // Item i is a run of tokens of one entry, for one KV head; the tokens of later positions, which cost most, come
+  // first.
+  const auto run_item = [&](std::size_t index) {
+    std::size_t row = 0;
+    for (const AttentionEntry& entry : entries) {
+      const std::size_t in_entry = items_of(entry, layout.num_kv_heads);
+      if (index < in_entry) {
+        const std::size_t last_run = in_entry / layout.num_kv_heads - 1;
+        const std::size_t begin = (last_run - index / layout.num_kv_heads) * kTokensPerItem;
+        const AttentionTask task{.cache = raw_cache(cache),
+                                 .first_position = entry.first_position,
+                                 .block_table = entry.block_table.data(),
+                                 .queries = queries.row(row),
+                                 .queries_stride = queries.row_stride,
+                                 .group = group,
+                                 .scale = scale,
+                                 .out = out.row(row),
+                                 .out_stride = out.row_stride};
+        return kernel(task, index % layout.num_kv_heads, begin,
+                      std::min<std::size_t>(begin + kTokensPerItem, entry.num_tokens));
+      }
+      index -= in_entry;
+      row += entry.num_tokens;
+    }
+  };
+  context.parallel(items, grain_for(products / items, kProductsPerChunk), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) run_item(i);
+  });
+}
+
+}  // namespace sluice::kernels

@@ -1,0 +1,233 @@
+// See attention/attention.h. Rows are (token, query head of one group) pairs: they read the same keys and values, so a
+// few of them walk the cache together, tile by tile.
+#include "kernels/attention/kv_cache_layout.h"
+#include "kernels/isa/kernel_table.h"
+#include "kernels/simd/vec_common.inl"
+
+namespace sluice::kernels::SLUICE_ISA {
+
+// Part of the definition of the result, like the order of a sum: never depends on path, block size or load.
+constexpr std::size_t kTilePositions = 64;
+constexpr std::size_t kRowsMax = 4;
+constexpr std::size_t kHeadDimMax = KvCacheLayout::kMaxHeadDim;
+
+// What a row has gathered from the tiles so far.
+struct AttentionRow {
+  const float* query;
+  float* out;
+  std::size_t limit;  // Positions [0, limit) are visible.
+  float maximum;
+  Vec sums;  // Of exp(score - maximum); the lane is the position modulo kLanes.
+  // Scores of the current tile, then their exponentials. Vectors may overrun the tile's end.
+  float scores[kTilePositions + kLanes];
+  float values[kHeadDimMax];  // Sum of exp(score - maximum) * value.
+};
+
+// Up to kLanes neighbouring slots of one block: their keys, one row of slots per element of a head.
+struct KeySlots {
+  const void* first;
+  std::size_t count;
+  std::size_t column;  // Position in the tile.
+};
+
+// Where the positions of a tile lie in the cache.
+template <class Element>
+struct CacheTile {
+  KeySlots keys[kTilePositions];
+  std::size_t num_keys = 0;
+  const void* values[kTilePositions];
+
+  void locate(const AttentionTask& task, std::size_t kv_head, std::size_t first, std::size_t end) {
+    const AttentionCache& cache = task.cache;
+    num_keys = 0;
+    for (std::size_t position = first; position < end;) {
+      const std::size_t slot = position % cache.block_tokens;
+      const std::size_t block = task.block_table[position / cache.block_tokens].value;
+      const std::size_t head = (block * cache.num_kv_heads + kv_head) * cache.block_tokens * cache.head_dim;
+      const std::size_t count = smaller(smaller(end - position, cache.block_tokens - slot), kLanes);
+      // Where the block goes on, a whole vector is faster than a part; what it reads too much is ignored.
+      const bool whole = slot + kLanes <= cache.block_tokens;
+      keys[num_keys++] = {offset(cache.keys, (head + slot) * Element::kBytes), whole ? kLanes : count,
+                          position - first};
+      for (std::size_t i = 0; i < count; ++i) {
+        values[position - first + i] = offset(cache.values, (head + (slot + i) * cache.head_dim) * Element::kBytes);
+      }
+      position += count;
+    }
+  }
+};
+
+// Scores of Rows rows and Vectors groups of slots: each a chain along the head's elements.
+template <class Element, std::size_t Rows, std::size_t Vectors>
+inline void score_slots(const AttentionTask& task, AttentionRow* rows, const KeySlots* slots) {
+  Vec sums[Rows][Vectors];
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = zero();
+  }
+  const std::size_t step = task.cache.block_tokens * Element::kBytes;
+  for (std::size_t d = 0; d < task.cache.head_dim; ++d) {
+    Vec keys[Vectors];
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      const void* from = offset(slots[v].first, d * step);
+      keys[v] =
+          Vectors > 1 || slots[v].count == kLanes ? Element::load(from) : Element::load_partial(from, slots[v].count);
+    }
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const Vec query = broadcast(rows[r].query[d]);
+      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = fma(query, keys[v], sums[r][v]);
+    }
+  }
+  const Vec scale = broadcast(task.scale);
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t v = 0; v < Vectors; ++v) store(rows[r].scores + slots[v].column, mul(sums[r][v], scale));
+  }
+}
+
+template <class Element, std::size_t Rows>
+static void score_tile(const AttentionTask& task, AttentionRow* rows, const CacheTile<Element>& tile) {
+  std::size_t i = 0;
+  while (i < tile.num_keys) {
+    bool whole = i + kScoreVectors <= tile.num_keys;
+    for (std::size_t v = 0; whole && v < kScoreVectors; ++v) whole = tile.keys[i + v].count == kLanes;
+    if (whole) {
+      score_slots<Element, Rows, kScoreVectors>(task, rows, tile.keys + i);
+      i += kScoreVectors;
+    } else {
+      score_slots<Element, Rows, 1>(task, rows, tile.keys + i);
+      ++i;
+    }
+  }
+}
+
+// Takes `visible` scores of a tile into the row's maximum and sum, leaving their exponentials in place of them, and
+// rescales what the row has gathered.
+static void weigh_tile(AttentionRow& row, std::size_t visible, std::size_t head_dim) {
+  const auto scores_at = [&](std::size_t i) {
+    const Vec scores = load(row.scores + i);
+    return i + kLanes <= visible ? scores : select_first(visible - i, scores, broadcast(-kInfinity));
+  };
+  Vec best = broadcast(row.maximum);
+  for (std::size_t i = 0; i < visible; i += kLanes) best = max(best, scores_at(i));
+  const float maximum = max_lanes(best);
+  if (maximum != row.maximum) {
+    const Vec factor = exp(broadcast(row.maximum - maximum));
+    row.sums = mul(row.sums, factor);
+    for (std::size_t d = 0; d < head_dim; d += kLanes) store(row.values + d, mul(load(row.values + d), factor));
+    row.maximum = maximum;
+  }
+  const Vec top = broadcast(maximum);
+  for (std::size_t i = 0; i < visible; i += kLanes) {
+    const Vec weights = exp(sub(scores_at(i), top));
+    row.sums = add(row.sums, weights);
+    store(row.scores + i, weights);
+  }
+}
+
+// Adds weight * value of positions [begin, end) of the tile, for Vectors vectors of the head from element d: a chain
+// along the positions for each.
+template <class Element, std::size_t Rows, std::size_t Vectors>
+inline void add_value_columns(AttentionRow* rows, const CacheTile<Element>& tile, std::size_t begin, std::size_t end,
+                              std::size_t d, std::size_t count) {
+  Vec sums[Rows][Vectors];
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = load(rows[r].values + d + v * kLanes);
+  }
+  for (std::size_t j = begin; j < end; ++j) {
+    Vec values[Vectors];
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      const void* from = offset(tile.values[j], (d + v * kLanes) * Element::kBytes);
+      values[v] = Vectors > 1 || count == kLanes ? Element::load(from) : Element::load_partial(from, count);
+    }
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const Vec weight = broadcast(rows[r].scores[j]);
+      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = fma(weight, values[v], sums[r][v]);
+    }
+  }
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t v = 0; v < Vectors; ++v) store(rows[r].values + d + v * kLanes, sums[r][v]);
+  }
+}
+
+template <class Element, std::size_t Rows>
+static void add_values(AttentionRow* rows, const CacheTile<Element>& tile, std::size_t begin, std::size_t end,
+                       std::size_t head_dim) {
+  std::size_t d = 0;
+  for (; d + kValueVectors * kLanes <= head_dim; d += kValueVectors * kLanes) {
+    add_value_columns<Element, Rows, kValueVectors>(rows, tile, begin, end, d, kLanes);
+  }
+  for (; d < head_dim; d += kLanes) {
+    add_value_columns<Element, Rows, 1>(rows, tile, begin, end, d, smaller(kLanes, head_dim - d));
+  }
+}
+
+// Rows with limits of their own: what all of them see is added together, the rest row by row. A weight of zero for what
+// a row does not see would not do: zero times infinity is NaN, and adding zero can change the sign of a zero.
+template <class Element, std::size_t Rows>
+static void attend_tile(const AttentionTask& task, AttentionRow* rows, const CacheTile<Element>& tile,
+                        std::size_t first) {
+  score_tile<Element, Rows>(task, rows, tile);
+  std::size_t visible[Rows];
+  std::size_t common = kTilePositions;
+  for (std::size_t r = 0; r < Rows; ++r) {
+    visible[r] = rows[r].limit <= first ? 0 : smaller(rows[r].limit - first, kTilePositions);
+    common = smaller(common, visible[r]);
+    if (visible[r] != 0) weigh_tile(rows[r], visible[r], task.cache.head_dim);
+  }
+  add_values<Element, Rows>(rows, tile, 0, common, task.cache.head_dim);
+  for (std::size_t r = 0; r < Rows; ++r) {
+    if (visible[r] > common) add_values<Element, 1>(rows + r, tile, common, visible[r], task.cache.head_dim);
+  }
+}
+
+template <class Element, std::size_t Rows>
+static void attend_rows(const AttentionTask& task, std::size_t kv_head, AttentionRow* rows) {
+  const std::size_t head_dim = task.cache.head_dim;
+  std::size_t limit = 0;
+  for (std::size_t r = 0; r < Rows; ++r) {
+    rows[r].maximum = -kInfinity;
+    rows[r].sums = zero();
+    for (std::size_t d = 0; d < head_dim; d += kLanes) store(rows[r].values + d, zero());
+    if (rows[r].limit > limit) limit = rows[r].limit;
+  }
+  CacheTile<Element> tile;
+  for (std::size_t first = 0; first < limit; first += kTilePositions) {
+    tile.locate(task, kv_head, first, smaller(first + kTilePositions, limit));
+    attend_tile<Element, Rows>(task, rows, tile, first);
+  }
+  for (std::size_t r = 0; r < Rows; ++r) {
+    const Vec inverse = broadcast(1.0f / sum_lanes(rows[r].sums));
+    const float* values = rows[r].values;
+    float* out = rows[r].out;
+    for_vectors(
+        head_dim, [&](std::size_t d) { store(out + d, mul(load(values + d), inverse)); },
+        [&](std::size_t d, std::size_t n) { store_partial(out + d, mul(load_partial(values + d, n), inverse), n); });
+  }
+}
+
+template <class Element, std::size_t Rows>
+inline void attend_remainder(const AttentionTask& task, std::size_t kv_head, AttentionRow* rows, std::size_t count) {
+  if constexpr (Rows > 0) {
+    if (count == Rows) return attend_rows<Element, Rows>(task, kv_head, rows);
+    attend_remainder<Element, Rows - 1>(task, kv_head, rows, count);
+  }
+}
+
+template <class Element>
+static void attention(const AttentionTask& task, std::size_t kv_head, std::size_t begin, std::size_t end) {
+  const std::size_t head_dim = task.cache.head_dim;
+  const std::size_t num_rows = (end - begin) * task.group;
+  AttentionRow rows[kRowsMax];
+  for (std::size_t first = 0; first < num_rows; first += kRowsMax) {
+    const std::size_t count = smaller(kRowsMax, num_rows - first);
+    for (std::size_t r = 0; r < count; ++r) {
+      const std::size_t token = begin + (first + r) / task.group;
+      const std::size_t head = kv_head * task.group + (first + r) % task.group;
+      rows[r].query = task.queries + token * task.queries_stride + head * head_dim;
+      rows[r].out = task.out + token * task.out_stride + head * head_dim;
+      rows[r].limit = task.first_position + token + 1;
+    }
+    attend_remainder<Element, kRowsMax>(task, kv_head, rows, count);
+  }
+}
+
+}  // namespace sluice::kernels::SLUICE_ISA

@@ -1,0 +1,33 @@
+// Included by isa/{scalar,avx2,avx512}.cpp alone, after the vectors of the path: all kernels, and their table.
+#include "kernels/activation/swiglu.inl"
+#include "kernels/attention/attention.inl"
+#include "kernels/attention/store_kv.inl"
+#include "kernels/convert/convert.inl"
+#include "kernels/embedding/embedding.inl"
+#include "kernels/isa/kernel_table.h"
+#include "kernels/linear/linear.inl"
+#include "kernels/logits/log_softmax.inl"
+#include "kernels/norm/rms_norm.inl"
+#include "kernels/rotary/rotary.inl"
+
+namespace sluice::kernels::SLUICE_ISA {
+
+const KernelTable kTable = {
+    .embed = embed,
+    .rms_norm = rms_norm,
+    .apply_rotary = apply_rotary,
+    .swiglu = swiglu,
+    .convert_to_bf16 = convert_to_bf16,
+    .linear_f32_f32 = linear<DotF32<ElementF32>>,
+    .linear_f32_bf16 = linear<DotF32<ElementBF16>>,
+    .linear_bf16_bf16 = linear<DotBF16>,
+    .store_kv_f32 = store_kv<ElementF32>,
+    .store_kv_bf16 = store_kv<ElementBF16>,
+    .attention_f32 = attention<ElementF32>,
+    .attention_bf16 = attention<ElementBF16>,
+    .maximum = maximum,
+    .index_of = index_of,
+    .sum_of_exp = sum_of_exp,
+};
+
+}  // namespace sluice::kernels::SLUICE_ISA

@@ -1,0 +1,63 @@
+#include "kernels/norm/rms_norm.h"
+
+#include "tests/kernels/random_tensors.h"
+
+namespace sluice::kernels {
+namespace {
+
+using test::Matrix;
+using test::Weights;
+
+TEST_SUITE("kernels/norm/rms_norm") {
+  TEST_CASE("rms_norm: agrees with the reference on every path for lengths around the vectors' ends") {
+    SplitMix64 random(1);
+    for (std::size_t columns : {1, 3, 7, 8, 15, 16, 17, 31, 63, 64, 65, 256, 1009}) {
+      for (DType dtype : {DType::kF32, DType::kBF16}) {
+        const auto x = test::random_matrix(random, 5, columns, 2, 3.0f);
+        const Weights weight(random, dtype, 1, columns);
+        Matrix<float> reference(5, columns);
+        rms_norm_reference(x, weight.view, 1e-6f, reference.view);
+        for (const CpuContext& context : test::contexts()) {
+          INFO(test::name_of(context) << ", " << columns << " columns");
+          Matrix<float> y(5, columns, 1);
+          rms_norm(context, x, weight.view, 1e-6f, y.view);
+          CHECK(test::worst_ratio(y, reference, 1e-30, 2e-6) <= 1.0);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("rms_norm: a row has the same bits alone, among others, in place and on any number of threads") {
+    SplitMix64 random(2);
+    const auto x = test::random_matrix(random, 100, 300);
+    const Weights weight(random, DType::kBF16, 1, 300);
+    for (const CpuContext& context : test::contexts()) {
+      Matrix<float> together(100, 300), alone(100, 300);
+      rms_norm(context, x, weight.view, 1e-5f, together.view);
+      for (std::size_t t = 0; t < 100; ++t) {
+        rms_norm({.path = context.path, .pool = nullptr}, x.rows(t, 1), weight.view, 1e-5f, alone.rows(t, 1));
+      }
+      CHECK(together == alone);
+
+      Matrix<float> in_place(100, 300);
+      in_place.assign(x.storage);
+      rms_norm(context, in_place.view, weight.view, 1e-5f, in_place.view);
+      CHECK(in_place == together);
+    }
+  }
+
+  TEST_CASE("rms_norm: a row of zeros stays zero and no rows are no work") {
+    SplitMix64 random(3);
+    const Weights weight(random, DType::kF32, 1, 20);
+    for (const CpuContext& context : test::contexts()) {
+      const Matrix<float> x(1, 20);
+      Matrix<float> y(1, 20);
+      rms_norm(context, x, weight.view, 1e-6f, y.view);
+      for (float value : y.storage) CHECK(value == 0.0f);
+      rms_norm(context, x.rows(0, 0), weight.view, 1e-6f, y.rows(0, 0));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sluice::kernels
