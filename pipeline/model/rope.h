@@ -1,0 +1,20 @@
+// Inverse frequencies of rotary embeddings, with the scalings that stretch a model's context.
+//
+//   kNone    f_i = theta^(-2 i / head_dim)
+//   kLinear  f_i / factor
+//   kLlama3  wave lengths 2 pi / f_i below original / high_freq_factor stay, those above original / low_freq_factor are
+//            divided by factor, and in between both are blended by (original / length - low) / (high - low)
+//
+// In f32, in the order of operations of transformers, so that angles far into the context agree with it.
+#pragma once
+
+#include <vector>
+
+#include "pipeline/model/model_config.h"
+
+namespace sluice {
+
+// head_dim / 2 values.
+std::vector<float> scaled_inverse_frequencies(const RopeConfig& rope, std::uint32_t head_dim);
+
+}  // namespace sluice

@@ -1,0 +1,202 @@
+#include "pipeline/stage/output_stage.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <unordered_set>
+
+#include "base/check.h"
+#include "kernels/logits/log_softmax.h"
+#include "kernels/norm/rms_norm.h"
+#include "pipeline/stage/batch_check.h"
+
+namespace sluice {
+namespace {
+
+using kernels::CpuContext;
+using kernels::MatrixView;
+
+// Logits of a prompt whose log-probabilities are asked for come in groups that take no more than this.
+constexpr std::size_t kLogitsBytes = 32u << 20;
+
+Error violation(SequenceId sequence, const std::string& what) {
+  return Error{ErrorCode::kProtocolViolation, "entry of sequence " + std::to_string(sequence.value) + " " + what};
+}
+
+// Prompt log-probabilities that the entry yields: of the tokens that follow its own, as far as the prompt goes.
+std::uint32_t num_prompt_logprobs(const BatchEntry& entry, std::uint32_t prompt_tokens) {
+  if (!entry.wants_prompt_logprobs) return 0;
+  const std::uint32_t end = std::min(entry.first_position + entry.num_tokens, prompt_tokens - 1);
+  return end > entry.first_position ? end - entry.first_position : 0;
+}
+
+}  // namespace
+
+Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWeights& weights,
+                                        const OutputStageOptions& options) {
+  OutputStage stage(config, weights, options);
+  const std::size_t row_bytes = std::size_t{config.vocab_size} * sizeof(float);
+  stage.group_rows_ =
+      std::min<std::size_t>(options.max_batch_tokens, std::max<std::size_t>(16, kLogitsBytes / row_bytes));
+  auto normed = AlignedBuffer<float>::allocate("activations", stage.group_rows_, config.hidden_size);
+  if (!normed.ok()) return normed.error();
+  stage.normed_ = *std::move(normed);
+  auto logits = AlignedBuffer<float>::allocate("logits", stage.group_rows_, config.vocab_size);
+  if (!logits.ok()) return logits.error();
+  stage.logits_ = *std::move(logits);
+  auto input = LinearInput::create(options.compute, stage.group_rows_, config.hidden_size);
+  if (!input.ok()) return input.error();
+  stage.linear_input_ = *std::move(input);
+  for (std::uint32_t i = 0; i < options.threads; ++i) stage.samplers_.emplace_back(config.vocab_size);
+  return stage;
+}
+
+Result<void> OutputStage::check(const StageBatch& batch) const {
+  const std::unordered_set<SequenceId> closed(batch.closed.begin(), batch.closed.end());
+  std::unordered_map<SequenceId, const SequenceOpening*> opened;
+  for (const auto& opening : batch.opened) opened[opening.sequence] = &opening;
+
+  std::size_t num_open = open_.size();
+  for (const SequenceId sequence : closed) num_open -= open_.count(sequence);
+  for (const auto& [sequence, opening] : opened) {
+    if (!open_.contains(sequence) || closed.contains(sequence)) ++num_open;
+  }
+  if (num_open > options_.max_open_sequences) {
+    return Error{ErrorCode::kProtocolViolation,
+                 std::to_string(num_open) + " open sequences, limit " + std::to_string(options_.max_open_sequences)};
+  }
+
+  for (const auto& entry : batch.entries) {
+    std::size_t num_tokens = 0;
+    std::uint32_t prompt_tokens = 0;
+    if (const auto opening = opened.find(entry.sequence); opening != opened.end()) {
+      num_tokens = opening->second->history.size();
+      prompt_tokens = opening->second->prompt_tokens;
+    } else if (const auto known = open_.find(entry.sequence);
+               known != open_.end() && !closed.contains(entry.sequence)) {
+      num_tokens = known->second.sampler.num_tokens();
+      prompt_tokens = known->second.sampler.prompt_tokens();
+    } else {
+      return violation(entry.sequence, "that is not open");
+    }
+    if (entry.first_position != num_tokens) {
+      return violation(entry.sequence, "begins at position " + std::to_string(entry.first_position) + " after " +
+                                           std::to_string(num_tokens) + " tokens");
+    }
+    const bool needs_next = num_prompt_logprobs(entry, prompt_tokens) == entry.num_tokens;
+    if (entry.wants_prompt_logprobs && needs_next && entry.next_prompt_token < 0) {
+      return violation(entry.sequence, "wants prompt log-probabilities and does not name the next prompt token");
+    }
+  }
+  return {};
+}
+
+void OutputStage::update(const StageBatch& batch) {
+  for (const SequenceId sequence : batch.closed) open_.erase(sequence);
+  for (const auto& opening : batch.opened) {
+    SamplerState sampler(opening.sampling, opening.seed, opening.prompt_tokens);
+    sampler.append(opening.history);
+    open_.insert_or_assign(opening.sequence, OpenSequence{std::move(sampler), opening.logprobs});
+  }
+  std::span<const TokenId> tokens(batch.token_ids);
+  for (const auto& entry : batch.entries) {
+    open_.at(entry.sequence).sampler.append(tokens.first(entry.num_tokens));
+    tokens = tokens.subspan(entry.num_tokens);
+  }
+}
+
+StepResult OutputStage::run(const CpuContext& context, const StageBatch& batch, MatrixView<const float> hidden) {
+  StepResult result;
+  result.epoch = batch.epoch;
+  result.step = batch.step;
+  plan_rows(batch, result);
+  const std::size_t vocab_size = config_->vocab_size;
+  for (std::size_t begin = 0; begin < rows_.size(); begin += group_rows_) {
+    const auto group = std::span(rows_).subspan(begin, std::min(group_rows_, rows_.size() - begin));
+    compute_logits(context, group, hidden);
+    // At most one range per thread, so that each has a sampler to itself.
+    const std::size_t grain = (group.size() + samplers_.size() - 1) / samplers_.size();
+    context.parallel(group.size(), grain, [&](std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < last; ++i) {
+        finish_row(context, group[i], {logits_.data() + i * vocab_size, vocab_size}, samplers_[first / grain]);
+      }
+    });
+  }
+  return result;
+}
+
+void OutputStage::plan_rows(const StageBatch& batch, StepResult& result) {
+  rows_.clear();
+  // Rows point into the result: it must not grow any more once they do.
+  result.samples.reserve(batch.entries.size());
+  result.prompt_logprobs.reserve(batch.entries.size());
+  std::size_t first_row = 0;
+  for (const auto& entry : batch.entries) {
+    const OpenSequence& sequence = open_.at(entry.sequence);
+    const std::uint32_t count = num_prompt_logprobs(entry, sequence.sampler.prompt_tokens());
+    if (count > 0) {
+      auto& values =
+          result.prompt_logprobs.emplace_back(PromptLogprobs{entry.sequence, entry.first_position + 1, {}}).values;
+      values.resize(count);
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const bool is_inside = i + 1 < entry.num_tokens;
+        const TokenId next = is_inside ? batch.token_ids[first_row + i + 1] : entry.next_prompt_token;
+        rows_.push_back({first_row + i, nullptr, &sequence, next, &values[i]});
+      }
+    }
+    const std::size_t last_row = first_row + entry.num_tokens - 1;
+    if (entry.wants_sample) {
+      auto& sample = result.samples.emplace_back();
+      sample.sequence = entry.sequence;
+      sample.position = sequence.sampler.num_tokens();
+      if (count == entry.num_tokens) {
+        rows_.back().sample = &sample;
+      } else {
+        rows_.push_back({last_row, &sample, &sequence, -1, nullptr});
+      }
+    }
+    first_row += entry.num_tokens;
+  }
+}
+
+void OutputStage::compute_logits(const CpuContext& context, std::span<const Row> rows, MatrixView<const float> hidden) {
+  const std::size_t hidden_size = config_->hidden_size;
+  const MatrixView<float> normed(normed_.data(), rows.size(), hidden_size);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::memcpy(normed.row(i), hidden.row(rows[i].token_row), hidden_size * sizeof(float));
+  }
+  kernels::rms_norm(context, normed, weights_->final_norm, config_->rms_norm_eps, normed);
+  linear_input_.set(context, normed);
+  linear_input_.apply(context, weights_->output_head, {logits_.data(), rows.size(), config_->vocab_size});
+}
+
+void OutputStage::finish_row(const CpuContext& context, const Row& row, std::span<const float> logits,
+                             Sampler& sampler) const {
+  const auto& wanted = row.sequence->logprobs;
+  const bool samples_logprobs = row.sample != nullptr && (wanted.output || wanted.top > 0);
+  kernels::LogitStatistics statistics;
+  if (row.prompt_logprob != nullptr || samples_logprobs) {
+    statistics = kernels::logit_statistics(context.path, logits);
+  }
+  if (row.prompt_logprob != nullptr) {
+    *row.prompt_logprob = statistics.log_probability(logits[static_cast<std::size_t>(row.next_prompt_token)]);
+  }
+  if (row.sample == nullptr) return;
+  row.sample->token = sampler.sample(row.sequence->sampler, logits);
+  if (!samples_logprobs && !wanted.digest) return;
+  auto& logprobs = row.sample->logprobs.emplace();
+  if (samples_logprobs) {
+    logprobs.logprob = statistics.log_probability(logits[static_cast<std::size_t>(row.sample->token)]);
+  }
+  if (wanted.top > 0) {
+    std::array<kernels::TokenLogProbability, BatchLimits::kTopLogprobsMax> best;
+    const auto count = kernels::top_log_probabilities(logits, statistics, std::span(best).first(wanted.top));
+    for (std::size_t i = 0; i < count; ++i) logprobs.top.push_back({best[i].token, best[i].log_probability});
+  }
+  if (wanted.digest) logprobs.digest = XXH3_64bits(logits.data(), logits.size_bytes());
+}
+
+}  // namespace sluice

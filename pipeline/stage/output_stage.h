@@ -1,0 +1,89 @@
+// What the last stage does after its layers: final norm and logits of the rows that need them, samples,
+// log-probabilities.
+//
+// Owns:      the sampler state of every open sequence, scratch for a group of rows of logits. Borrows the weights.
+// Confined:  to the stage's thread.
+// Errors:    create(): kInvalidConfig where memory is short. check(): kProtocolViolation for an entry of a sequence
+// that
+//            is not open, or that does not go on where its tokens ended.
+// Invariant: the state of an open sequence has seen exactly the tokens that passed by, and its history.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/messages/pipeline.h"
+#include "kernels/cpu/context.h"
+#include "pipeline/model/model_config.h"
+#include "pipeline/model/stage_weights.h"
+#include "pipeline/sampling/sampler.h"
+#include "pipeline/stage/aligned_buffer.h"
+#include "pipeline/stage/linear_input.h"
+
+namespace sluice {
+
+struct OutputStageOptions {
+  DType compute = DType::kBF16;
+  std::uint32_t threads = 1;
+  std::uint32_t max_batch_tokens = 0;
+  std::uint32_t max_open_sequences = 0;
+};
+
+class OutputStage {
+ public:
+  static Result<OutputStage> create(const ModelConfig& config, const StageWeights& weights,
+                                    const OutputStageOptions& options);
+
+  // Whether the batch, which batch_check.h has accepted, fits the open sequences. Changes nothing.
+  Result<void> check(const StageBatch& batch) const;
+
+  // Closes and opens what the batch says, and takes in its tokens. After check().
+  void update(const StageBatch& batch);
+
+  // Samples and log-probabilities from hidden [T, hidden_size], the residual stream after the last layer. After
+  // update().
+  StepResult run(const kernels::CpuContext& context, const StageBatch& batch, kernels::MatrixView<const float> hidden);
+
+  std::size_t num_open_sequences() const { return open_.size(); }
+
+ private:
+  struct OpenSequence {
+    SamplerState sampler;
+    LogprobOptions logprobs;
+  };
+
+  // One row of logits, and where its outcome goes in the result.
+  struct Row {
+    std::size_t token_row = 0;  // Of the batch.
+    Sample* sample = nullptr;   // Null: not sampled.
+    const OpenSequence* sequence = nullptr;
+    TokenId next_prompt_token = -1;  // -1: no prompt log-probability.
+    float* prompt_logprob = nullptr;
+  };
+
+  OutputStage(const ModelConfig& config, const StageWeights& weights, const OutputStageOptions& options)
+      : config_(&config), weights_(&weights), options_(options) {}
+
+  void plan_rows(const StageBatch& batch, StepResult& result);
+  void compute_logits(const kernels::CpuContext& context, std::span<const Row> rows,
+                      kernels::MatrixView<const float> hidden);
+  void finish_row(const kernels::CpuContext& context, const Row& row, std::span<const float> logits,
+                  Sampler& sampler) const;
+
+  const ModelConfig* config_;
+  const StageWeights* weights_;
+  OutputStageOptions options_;
+  std::unordered_map<SequenceId, OpenSequence> open_;
+
+  std::vector<Row> rows_;
+  std::vector<Sampler> samplers_;  // One per thread.
+  std::size_t group_rows_ = 0;     // Rows of logits that scratch has room for.
+  LinearInput linear_input_;
+  AlignedBuffer<float> normed_;  // [group_rows_, hidden_size]
+  AlignedBuffer<float> logits_;  // [group_rows_, vocab_size]
+};
+
+}  // namespace sluice
