@@ -4,8 +4,8 @@
 // smuggle in a control token (Tokenizer::encode_segments).
 //
 // Thread:     immutable; any thread.
-// Errors:     kInvalidRequest: no messages, an unknown role, contents too long; kInvalidRequest too where the model has
-// no
+// Errors:     kInvalidRequest: no messages, an unknown role, contents not UTF-8; kInvalidRequest too where the model
+// has no
 //             chat template or one that is not known: text and token ids still work with such a model.
 #pragma once
 

@@ -58,7 +58,8 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   // Token ids of a text. kInvalidRequest: not UTF-8, or more than kTokenizerTextBytesMax.
-  // Added tokens that are not special (Qwen's "<think>") are recognised in any text.
+  // Without parse_special_tokens no added token is recognised, those not marked special included: DeepSeek's
+  // "<｜User｜>" is one of these.
   Result<std::vector<TokenId>> encode(std::string_view utf8, EncodeOptions options = {}) const;
   Result<std::vector<TokenId>> encode_segments(std::span<const TextSegment> segments, bool add_special_tokens) const;
 

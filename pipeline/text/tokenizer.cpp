@@ -1,0 +1,190 @@
+#include "pipeline/text/tokenizer.h"
+
+#include <deque>
+
+#include "pipeline/text/text_file.h"
+#include "pipeline/text/tokenizer_json.h"
+#include "pipeline/text/utf8.h"
+
+namespace sluice {
+namespace {
+
+// A prompt's text with the parts of it in which special tokens count, in order.
+struct PromptText {
+  std::string text;
+  std::vector<TextRange> trusted;
+};
+
+Result<PromptText> joined(std::span<const TextSegment> segments) {
+  PromptText prompt;
+  for (const TextSegment& segment : segments) {
+    if (segment.text.size() > kTokenizerTextBytesMax - prompt.text.size()) {
+      return Error{ErrorCode::kInvalidRequest,
+                   "text is longer than " + std::to_string(kTokenizerTextBytesMax) + " bytes"};
+    }
+    if (!is_valid_utf8(segment.text)) return Error{ErrorCode::kInvalidRequest, "text is not valid UTF-8"};
+    const std::size_t begin = prompt.text.size();
+    prompt.text += segment.text;
+    if (!segment.is_trusted || segment.text.empty()) continue;
+    if (!prompt.trusted.empty() && prompt.trusted.back().end == begin) {
+      prompt.trusted.back().end = prompt.text.size();
+    } else {
+      prompt.trusted.push_back({begin, prompt.text.size()});
+    }
+  }
+  return prompt;
+}
+
+// The parts of `ranges` that lie in `section`, counted from its start.
+std::vector<TextRange> clipped(std::span<const TextRange> ranges, TextRange section) {
+  std::vector<TextRange> inside;
+  for (const TextRange& range : ranges) {
+    const std::size_t begin = std::max(range.begin, section.begin);
+    const std::size_t end = std::min(range.end, section.end);
+    if (begin < end) inside.push_back({begin - section.begin, end - section.begin});
+  }
+  return inside;
+}
+
+// One encoding call: what it refers to, its scratch memory and its result.
+class Encoding {
+ public:
+  explicit Encoding(const TokenizerParts& parts) : parts_(parts) {}
+
+  Result<void> encode(const PromptText& prompt) {
+    const std::string_view text = prompt.text;
+    for (const TextSection& section : parts_.added_verbatim.split(text, prompt.trusted)) {
+      if (section.id != kNoToken) {
+        ids_.push_back(section.id);
+        continue;
+      }
+      const std::string_view part = text.substr(section.range.begin, section.range.end - section.range.begin);
+      if (auto done = encode_section(part, clipped(prompt.trusted, section.range)); !done) return done;
+    }
+    return {};
+  }
+
+  std::vector<TokenId> take_ids() { return std::move(ids_); }
+
+ private:
+  Result<void> encode_section(std::string_view text, std::vector<TextRange> trusted) {
+    if (!parts_.normalizer.is_identity()) {
+      auto normalized = parts_.normalizer.apply(text);
+      if (!normalized) return normalized.error();
+      if (*normalized != text) {
+        // Which normalized characters came from trusted text is known only if all or none did. Of a mixture none count.
+        const bool is_all_trusted = trusted == std::vector<TextRange>{{0, text.size()}};
+        trusted.clear();
+        if (is_all_trusted) trusted.push_back({0, normalized->size()});
+        text = normalized_texts_.emplace_back(std::move(*normalized));
+      }
+    }
+    for (const TextSection& section : parts_.added_normalized.split(text, trusted)) {
+      if (section.id != kNoToken) {
+        ids_.push_back(section.id);
+        continue;
+      }
+      const std::string_view part = text.substr(section.range.begin, section.range.end - section.range.begin);
+      if (auto done = encode_plain(part); !done) return done;
+    }
+    return {};
+  }
+
+  Result<void> encode_plain(std::string_view text) {
+    pre_tokens_.clear();
+    if (auto split = parts_.pre_tokenizer.split(text, matcher_, pre_tokens_); !split) return split;
+    for (const std::string_view pre_token : pre_tokens_) parts_.bpe->encode(pre_token, scratch_, ids_);
+    return {};
+  }
+
+  const TokenizerParts& parts_;
+  RegexMatcher matcher_;
+  std::deque<std::string> normalized_texts_;  // The scratch keeps views of them.
+  BpeScratch scratch_;
+  std::vector<std::string_view> pre_tokens_;
+  std::vector<TokenId> ids_;
+};
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<const TokenizerParts> parts) : parts_(std::move(parts)) {}
+
+Tokenizer::~Tokenizer() = default;
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::load(const std::filesystem::path& model_dir) {
+  const auto path = model_dir / "tokenizer.json";
+  const auto json = read_text_file(path, kTokenizerJsonBytesMax);
+  if (!json) return json.error();
+  const auto config = read_text_file(model_dir / "tokenizer_config.json", kTokenizerJsonBytesMax);
+  if (!config) return config.error();
+  return from_json(*json, *config, path.string());
+}
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_json(std::string_view tokenizer_json,
+                                                              std::string_view tokenizer_config_json,
+                                                              std::string_view name) {
+  for (const std::string_view json : {tokenizer_json, tokenizer_config_json}) {
+    if (json.size() <= kTokenizerJsonBytesMax) continue;
+    return Error{ErrorCode::kModelLoadFailed,
+                 std::string(name) + " is larger than " + std::to_string(kTokenizerJsonBytesMax) + " bytes"};
+  }
+  auto parts = read_tokenizer_parts(tokenizer_json, tokenizer_config_json, name);
+  if (!parts) return parts.error();
+  return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(*parts)));
+}
+
+Result<std::vector<TokenId>> Tokenizer::encode(std::string_view utf8, EncodeOptions options) const {
+  const TextSegment segment{std::string(utf8), options.parse_special_tokens};
+  return encode_segments(std::span(&segment, 1), options.add_special_tokens);
+}
+
+Result<std::vector<TokenId>> Tokenizer::encode_segments(std::span<const TextSegment> segments,
+                                                        bool add_special_tokens) const {
+  const auto prompt = joined(segments);
+  if (!prompt) return prompt.error();
+  Encoding encoding(*parts_);
+  if (auto done = encoding.encode(*prompt); !done) return done.error();
+  std::vector<TokenId> ids = encoding.take_ids();
+  if (add_special_tokens) {
+    const PostProcessor& added = parts_->post_processor;
+    ids.insert(ids.begin(), added.before.begin(), added.before.end());
+    ids.insert(ids.end(), added.after.begin(), added.after.end());
+  }
+  return ids;
+}
+
+TokenId Tokenizer::vocab_size() const {
+  return parts_->vocabulary.size();
+}
+
+std::string_view Tokenizer::token_bytes(TokenId id) const {
+  return parts_->vocabulary.bytes(id);
+}
+
+bool Tokenizer::is_special(TokenId id) const {
+  return parts_->vocabulary.is_special(id);
+}
+
+std::optional<TokenId> Tokenizer::id_of(std::string_view token) const {
+  return parts_->vocabulary.id_of(token);
+}
+
+std::optional<TokenId> Tokenizer::bos_id() const {
+  return parts_->bos_id;
+}
+
+std::optional<TokenId> Tokenizer::eos_id() const {
+  return parts_->eos_id;
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  std::string bytes;
+  for (const TokenId id : ids) {
+    if (!skip_special || !is_special(id)) bytes += token_bytes(id);
+  }
+  std::string text;
+  append_lossy_utf8(bytes, text);
+  return text;
+}
+
+}  // namespace sluice

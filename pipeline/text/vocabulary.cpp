@@ -1,0 +1,60 @@
+#include "pipeline/text/vocabulary.h"
+
+#include "base/check.h"
+#include "pipeline/text/byte_level.h"
+#include "pipeline/text/tokenizer.h"
+#include "pipeline/text/utf8.h"
+
+namespace sluice {
+
+Result<void> Vocabulary::add(std::string_view spelling, std::int64_t id) {
+  const auto fail = [&](const std::string& why) {
+    return Error{ErrorCode::kModelLoadFailed, "token " + in_quotes(spelling) + " has id " + std::to_string(id) + why};
+  };
+  if (id < 0 || id >= kVocabularySizeMax) return fail(", outside 0 to " + std::to_string(kVocabularySizeMax - 1));
+  const auto token_id = static_cast<TokenId>(id);
+  if (contains(token_id)) {
+    if (at(token_id).spelling == spelling) return {};
+    return fail(", which belongs to " + in_quotes(at(token_id).spelling));
+  }
+  const auto [entry, is_new] = ids_.emplace(spelling, token_id);
+  if (!is_new) return fail(" and also " + std::to_string(entry->second));
+  if (token_id >= size()) tokens_.resize(static_cast<std::size_t>(token_id) + 1);
+  Token& token = tokens_[static_cast<std::size_t>(token_id)];
+  token.spelling = spelling;
+  // A token with a character outside the alphabet (an added one) stands for its own text.
+  token.bytes = from_byte_level(spelling).value_or(std::string(spelling));
+  token.is_used = true;
+  return {};
+}
+
+void Vocabulary::mark_special(TokenId id) {
+  SLUICE_CHECK(contains(id));
+  tokens_[static_cast<std::size_t>(id)].is_special = true;
+}
+
+std::string_view Vocabulary::spelling(TokenId id) const {
+  return contains(id) ? std::string_view(at(id).spelling) : std::string_view();
+}
+
+std::string_view Vocabulary::bytes(TokenId id) const {
+  return contains(id) ? std::string_view(at(id).bytes) : std::string_view();
+}
+
+std::optional<TokenId> Vocabulary::id_of(std::string_view spelling) const {
+  const auto entry = ids_.find(spelling);
+  if (entry == ids_.end()) return std::nullopt;
+  return entry->second;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t kShownBytesMax = 60;
+  std::string shown = "\"";
+  append_lossy_utf8(text.substr(0, kShownBytesMax), shown);
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return shown + (text.size() > kShownBytesMax ? "...\"" : "\"");
+}
+
+}  // namespace sluice

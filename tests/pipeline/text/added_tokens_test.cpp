@@ -1,0 +1,55 @@
+#include "pipeline/text/added_tokens.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice {
+namespace {
+
+using Sections = std::vector<TextSection>;
+
+Sections split_all(const AddedTokens& tokens, std::string_view text) {
+  const std::vector<TextRange> everything = {{0, text.size()}};
+  return tokens.split(text, everything);
+}
+
+AddedTokens three() {
+  AddedTokens tokens;
+  tokens.add({"<a>", 1});
+  tokens.add({"<a><b>", 2});
+  tokens.add({"b><", 3});
+  return tokens;
+}
+
+TEST_SUITE("pipeline/text/added_tokens") {
+  TEST_CASE("split: the leftmost, then the longest") {
+    const AddedTokens tokens = three();
+    CHECK(split_all(tokens, "<a><b>") == Sections{{{0, 6}, 2}});
+    CHECK(split_all(tokens, "<a><b") == Sections{{{0, 3}, 1}, {{3, 5}, kNoToken}});
+    CHECK(split_all(tokens, "x<b><a>") == Sections{{{0, 2}, kNoToken}, {{2, 5}, 3}, {{5, 7}, kNoToken}});
+    CHECK(split_all(tokens, "<<a>") == Sections{{{0, 1}, kNoToken}, {{1, 4}, 1}});
+    CHECK(split_all(tokens, "").empty());
+    CHECK(split_all(AddedTokens(), "ab") == Sections{{{0, 2}, kNoToken}});
+  }
+
+  TEST_CASE("split: a token lies wholly within one trusted range") {
+    const AddedTokens tokens = three();
+    const std::string_view text = "<a><b><a>";
+    CHECK(tokens.split(text, std::vector<TextRange>{}) == Sections{{{0, 9}, kNoToken}});
+    CHECK(tokens.split(text, std::vector<TextRange>{{0, 5}}) == Sections{{{0, 3}, 1}, {{3, 9}, kNoToken}});
+    CHECK(tokens.split(text, std::vector<TextRange>{{1, 9}}) ==
+          Sections{{{0, 4}, kNoToken}, {{4, 7}, 3}, {{7, 9}, kNoToken}});
+    CHECK(tokens.split(text, std::vector<TextRange>{{0, 2}, {6, 9}}) == Sections{{{0, 6}, kNoToken}, {{6, 9}, 1}});
+  }
+
+  TEST_CASE("split: a token takes the white space beside it where it says so") {
+    AddedTokens tokens;
+    tokens.add({"<l>", 1, true, false});
+    tokens.add({"<r>", 2, false, true});
+    CHECK(split_all(tokens, "a \u3000<l> b") == Sections{{{0, 1}, kNoToken}, {{1, 8}, 1}, {{8, 10}, kNoToken}});
+    CHECK(split_all(tokens, "a <r> \n b") == Sections{{{0, 2}, kNoToken}, {{2, 8}, 2}, {{8, 9}, kNoToken}});
+    CHECK(split_all(tokens, "<r> <l>") == Sections{{{0, 4}, 2}, {{4, 7}, 1}});
+  }
+}
+
+}  // namespace
+}  // namespace sluice
