@@ -12,6 +12,11 @@ std::uint32_t limit_of(const SequenceStart& start, const SchedulerConfig& config
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, config.context_tokens));
 }
 
+std::uint32_t slots_of(std::uint32_t limit_tokens, const SchedulerConfig& config) {
+  const std::uint64_t slots = std::uint64_t{config.num_blocks} * config.block_tokens;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(slots, limit_tokens - 1));
+}
+
 TimePoint deadline_of(const TimeLeft& left, TimePoint now) {
   if (!left.us) return TimePoint::never();
   constexpr std::uint64_t kFarAwayUs = std::uint64_t{100} * 365 * 24 * 3600 * 1'000'000;  // A century: no deadline.
@@ -31,6 +36,7 @@ Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockAllo
     : id(start.sequence),
       prompt_tokens(static_cast<std::uint32_t>(start.prompt_ids.size())),
       limit_tokens(limit_of(start, config)),
+      slots_max(slots_of(limit_tokens, config)),
       spec(std::move(start.spec)),
       arrival(arrival_index),
       tokenize_us(start.tokenize_us),
@@ -40,7 +46,7 @@ Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockAllo
       blocks(allocator) {}
 
 std::uint32_t Sequence::tokens_to_admit() const {
-  return std::min(num_tokens() + 1, limit_tokens - 1);
+  return std::max(num_tokens(), std::min(num_tokens() + 1, slots_max));
 }
 
 bool Sequence::is_end_token(TokenId token, const SchedulerConfig& config) const {

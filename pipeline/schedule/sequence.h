@@ -43,8 +43,9 @@ struct Sequence {
   std::uint32_t num_tokens() const { return static_cast<std::uint32_t>(tokens.size()); }
   std::uint32_t output_tokens() const { return num_tokens() - prompt_tokens; }
 
-  // The admission function: tokens that must find free blocks before the sequence is (or, by a preemption, is again)
-  // admitted. All that is known and one more, unless the sequence ends before that one is fed.
+  // The admission function: tokens that must find free blocks before the sequence is admitted, at first or after a
+  // preemption. All that are known and one more, unless it never comes to that one: by its limit, or because the cache
+  // cannot hold it (it may still end before).
   std::uint32_t tokens_to_admit() const;
 
   bool is_end_token(TokenId token, const SchedulerConfig& config) const;
@@ -61,6 +62,7 @@ struct Sequence {
   const SequenceId id;
   const std::uint32_t prompt_tokens;
   const std::uint32_t limit_tokens;  // Prompt and output together end here, by max_tokens or the context.
+  const std::uint32_t slots_max;     // More positions it never fills: the last token is not fed, the cache has an end.
   const GenerationSpec spec;
   const std::uint64_t arrival;  // Counts starts.
   const std::uint64_t tokenize_us;

@@ -1,0 +1,57 @@
+// Stages without weights: they keep the contents of every KV slot and of the samplers as real stages would, run batches
+// in the order in which they were sent, and sample from fake_model. What real stages would compute wrongly, they
+// report: the first thing that is wrong stays in failure().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/messages/pipeline.h"
+#include "pipeline/schedule/scheduler_config.h"
+
+namespace sluice {
+
+class FakePipeline {
+ public:
+  explicit FakePipeline(const SchedulerConfig& config);
+
+  // Takes a batch in flight; checks it against the limits and against all others in flight.
+  void send(StageBatch batch);
+  // Runs the oldest batch in flight.
+  StepResult run_next();
+  // What stages of a new epoch know: nothing. The batches in flight are lost.
+  void restart();
+
+  std::size_t in_flight() const { return in_flight_.size(); }
+  const std::string& failure() const { return failure_; }
+
+ private:
+  struct Slot {
+    SequenceId sequence;
+    std::uint32_t position = 0;
+    TokenId token = 0;
+  };
+
+  void expect(bool condition, const std::string& what, SequenceId sequence = {});
+  void check_against_in_flight(const BatchEntry& entry);
+  Slot& slot_of(const BatchEntry& entry, std::uint32_t position);
+  void write(const BatchEntry& entry, const TokenId* tokens, std::set<const Slot*>& written);
+  std::vector<TokenId> read(const BatchEntry& entry);
+  void answer(const BatchEntry& entry, StepResult& result);
+
+  const SchedulerConfig& config_;
+  std::deque<StageBatch> in_flight_;
+  std::vector<Slot> slots_;
+  std::map<SequenceId, SequenceOpening> open_;
+  std::map<SequenceId, std::set<std::uint32_t>> logprobs_asked_;      // Positions, per sequence; kept over preemptions.
+  std::map<std::pair<SequenceId, std::uint32_t>, TokenId> promised_;  // next_prompt_token by its position.
+  std::string failure_;
+};
+
+}  // namespace sluice

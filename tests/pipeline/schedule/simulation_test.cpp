@@ -1,0 +1,67 @@
+// 1,000 seeded schedules in ten cases that ctest runs side by side. SLUICE_SEED=n replays seed n alone, in every case.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "tests/pipeline/schedule/simulated_load.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::uint64_t kSeedsPerCase = 100;
+
+// Preemptions met, so that the cases can show that they test what they are meant to.
+std::uint64_t simulate(std::uint64_t seed) {
+  INFO("replay with SLUICE_SEED=" << seed);
+  SimulatedLoad load(seed);
+  load.run();
+  CHECK_MESSAGE(load.failure().empty(), load.failure());
+  return load.final_stats().preempted_total;
+}
+
+void simulate_seeds(std::uint64_t first) {
+  if (const char* replayed = std::getenv("SLUICE_SEED")) {
+    simulate(std::strtoull(replayed, nullptr, 10));
+    return;
+  }
+  std::uint64_t preempted = 0;
+  for (std::uint64_t seed = first; seed < first + kSeedsPerCase; ++seed) preempted += simulate(seed);
+  CHECK(preempted > kSeedsPerCase / 4);
+}
+
+TEST_SUITE("pipeline/schedule/simulation") {
+  TEST_CASE("seeds 1 to 100 keep every invariant") {
+    simulate_seeds(1);
+  }
+  TEST_CASE("seeds 101 to 200 keep every invariant") {
+    simulate_seeds(101);
+  }
+  TEST_CASE("seeds 201 to 300 keep every invariant") {
+    simulate_seeds(201);
+  }
+  TEST_CASE("seeds 301 to 400 keep every invariant") {
+    simulate_seeds(301);
+  }
+  TEST_CASE("seeds 401 to 500 keep every invariant") {
+    simulate_seeds(401);
+  }
+  TEST_CASE("seeds 501 to 600 keep every invariant") {
+    simulate_seeds(501);
+  }
+  TEST_CASE("seeds 601 to 700 keep every invariant") {
+    simulate_seeds(601);
+  }
+  TEST_CASE("seeds 701 to 800 keep every invariant") {
+    simulate_seeds(701);
+  }
+  TEST_CASE("seeds 801 to 900 keep every invariant") {
+    simulate_seeds(801);
+  }
+  TEST_CASE("seeds 901 to 1000 keep every invariant") {
+    simulate_seeds(901);
+  }
+}
+
+}  // namespace
+}  // namespace sluice
