@@ -161,7 +161,8 @@ void Scheduler::plan_decodes(BatchBuilder& batch, TimePoint now) {
 
 void Scheduler::admit(TimePoint now) {
   while (Sequence* head = waiting_.head()) {
-    // Else what a preemption has freed would go back to the preempted one, and the running one would wait for ever.
+    // What is free belongs to the running one that asks for it next: else it would have to preempt what is admitted
+    // now.
     if (running_.is_short_of_blocks()) return;
     const std::uint32_t tokens = head->tokens_to_admit();
     if (allocator_.blocks_for(tokens) > allocator_.num_blocks()) {

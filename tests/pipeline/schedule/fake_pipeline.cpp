@@ -32,7 +32,18 @@ void FakePipeline::send(StageBatch batch) {
     tokens += entry.num_tokens;
   }
   expect(tokens == batch.token_ids.size(), "tokens and entries differ");
+  for (const SequenceId id : batch.closed) open_after_last_.erase(id);
+  for (const SequenceOpening& opening : batch.opened) open_after_last_.insert(opening.sequence);
   in_flight_.push_back(std::move(batch));
+}
+
+bool FakePipeline::is_in_flight(SequenceId sequence) const {
+  for (const StageBatch& batch : in_flight_) {
+    for (const BatchEntry& entry : batch.entries) {
+      if (entry.sequence == sequence) return true;
+    }
+  }
+  return false;
 }
 
 void FakePipeline::check_against_in_flight(const BatchEntry& entry) {
@@ -77,6 +88,7 @@ StepResult FakePipeline::run_next() {
 void FakePipeline::restart() {
   in_flight_.clear();
   open_.clear();
+  open_after_last_.clear();
   std::fill(slots_.begin(), slots_.end(), Slot{});
 }
 

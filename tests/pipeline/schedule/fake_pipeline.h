@@ -29,6 +29,9 @@ class FakePipeline {
   void restart();
 
   std::size_t in_flight() const { return in_flight_.size(); }
+  bool is_in_flight(SequenceId sequence) const;
+  // The sequences that stages know once they have run everything that was sent.
+  const std::set<SequenceId>& open_after_last() const { return open_after_last_; }
   const std::string& failure() const { return failure_; }
 
  private:
@@ -49,6 +52,7 @@ class FakePipeline {
   std::deque<StageBatch> in_flight_;
   std::vector<Slot> slots_;
   std::map<SequenceId, SequenceOpening> open_;
+  std::set<SequenceId> open_after_last_;
   std::map<SequenceId, std::set<std::uint32_t>> logprobs_asked_;      // Positions, per sequence; kept over preemptions.
   std::map<std::pair<SequenceId, std::uint32_t>, TokenId> promised_;  // next_prompt_token by its position.
   std::string failure_;

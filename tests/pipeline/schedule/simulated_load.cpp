@@ -55,6 +55,7 @@ void SimulatedLoad::run() {
   }
   read_outputs();
   final_stats_ = scheduler_.stats();
+  if (!failure().empty()) return;
   expect(live_.empty(), "idle, but a sequence has no end");
   expect(final_stats_.blocks_free == final_stats_.blocks_total, "blocks are lost");
   expect(final_stats_.steps_in_flight == 0, "idle, but steps are in flight");
@@ -176,6 +177,7 @@ void SimulatedLoad::plan_all() {
   while (auto batch = scheduler_.plan(clock_.now())) {
     expect(batch->epoch == scheduler_.epoch(), "a batch of another epoch");
     pipeline_.send(std::move(*batch));
+    check_closed();
     scheduler_.check_invariants();
     if (!failure().empty() || chance(10)) return;
   }
@@ -183,6 +185,14 @@ void SimulatedLoad::plan_all() {
   if (pipeline_.in_flight() > 0) return;
   read_outputs();
   for (const SequenceId id : live_) expect(streams_.at(id).is_paused, "stalled: neither planned nor paused", id);
+}
+
+// Stages forget what has ended: with the first batch after its last step has returned.
+void SimulatedLoad::check_closed() {
+  read_outputs();
+  for (const SequenceId id : pipeline_.open_after_last()) {
+    expect(!streams_.at(id).is_ended || pipeline_.is_in_flight(id), "ended, but not closed", id);
+  }
 }
 
 void SimulatedLoad::read_outputs() {

@@ -53,6 +53,7 @@ class SimulatedLoad {
   void return_result();
   void return_hostile_result(const StepResult& good);
   void plan_all();
+  void check_closed();
   void read_outputs();
   void send_stops();
   void check_end(Stream& stream, const StreamEnd& end);
