@@ -129,9 +129,9 @@ ExitCode run_chat(const ChatOptions& options) {
 }
 
 constexpr const char* kFooter = R"(
-Each line is one message; the answer streams, and both become part of the conversation. Ctrl-C stops an answer, which is
-then forgotten; /reset forgets the whole conversation, /quit or the end of input leaves. Lines may come from a pipe: then
-the exit code is that of the last message that failed.
+Each line is one message; the answer streams, and both become part of the conversation. Ctrl-C stops an answer, which
+is then forgotten; /reset forgets the whole conversation, /quit or the end of input leaves. Lines may come from a pipe:
+then the exit code is that of the last message that failed.
 
 Examples:
   sluice chat --system "You tell short stories."

@@ -105,8 +105,9 @@ ExitCode run_generate(const GenerateOptions& options) {
 }
 
 constexpr const char* kFooter = R"(
-Text streams to standard output, one line of figures follows on standard error. With --json, standard output has one JSON
-object per line: "tokens" for each piece, then one "finished" or "failed". Ctrl-C cancels the request, exit code 130.
+Text streams to standard output, one line of figures follows on standard error. With --json, standard output has one
+JSON object per line: "tokens" for each piece, then one "finished" or "failed". Ctrl-C cancels the request, exit code
+130.
 
 Examples:
   sluice generate -p "Once upon a time"
