@@ -39,7 +39,7 @@ EXAMPLES = {
         ({"pipeline/a.h": HEADER + "#include <capnp/message.h>\n"}, "Cap'n Proto belongs into transport/",
          {"tests/transport/a.h": HEADER + "#include <capnp/message.h>\n"}),
         ({"actors/a.h": HEADER + '#include "transport/schema/sluice.capnp.h"\n'}, "Cap'n Proto belongs into transport/",
-         {"transport/a.h": HEADER + '#include "transport/schema/sluice.capnp.h"\n'}),
+         {"transport/a.h": HEADER + '#include "sluice.capnp.h"\n'}),
         ({"pipeline/a.h": HEADER + "#include <cuda_runtime.h>\n"}, "CUDA belongs into kernels/",
          {"kernels/a.h": HEADER + "#include <cuda_runtime.h>\n"}),
     ],

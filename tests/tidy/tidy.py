@@ -18,7 +18,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     parser.add_argument("--headers", metavar="COMPILER", help="compile headers alone instead")
-    parser.add_argument("-I", dest="include_dirs", action="append", default=[], 
+    parser.add_argument("-I", dest="include_dirs", action="append", default=[],
                         help="with --headers: where to look besides")
     arguments = parser.parse_args()
 
