@@ -27,6 +27,7 @@ struct EarlyLimits {
 struct EarlyStream {
   std::vector<std::variant<StreamTokens, StreamEnd>> messages;  // As they came.
   std::uint64_t num_tokens = 0;
+  bool has_end = false;
   bool is_overrun = false;  // Tokens were dropped: the stream cannot be continued. An end is kept all the same.
 };
 

@@ -28,8 +28,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -135,16 +135,15 @@ class Ledger {
   void on_message(const ClientRoute& route, Cancel cancel, TimePoint now, const Entropy& entropy, IngressActions& out);
   void on_message(const ClientRoute& route, Credit credit, TimePoint now, const Entropy& entropy, IngressActions& out);
 
-  void accept(const ClientRoute& route, Generate generate, const BodyHash& body, const Entropy& entropy,
-              IngressActions& out);
-  void attach(const ClientRoute& route, SequenceId sequence, std::uint64_t from_index, std::uint64_t credit_tokens,
-              bool is_retry, IngressActions& out);
+  void disconnect(const ClientRoute& route, TimePoint now, IngressActions& out);
+  void accept(const ClientRoute& route, Generate generate, const Entropy& entropy, IngressActions& out);
+  void attach(const ClientRoute& route, SequenceId sequence, const std::string& request_id, std::uint64_t from_index,
+              std::uint64_t credit_tokens, bool is_retry, IngressActions& out);
   std::uint64_t add_attachment(const ClientRoute& route, SequenceId sequence, Request& request, bool is_retry);
   void remove_attachment(std::uint64_t attachment);
   void start_grace(SequenceId sequence, TimePoint now, IngressActions& out);
   void stop_grace(SequenceId sequence, Request& request);
   void cancel(SequenceId sequence, IngressActions& out);
-  void forget(SequenceId sequence, TimePoint now);
   void refuse(const ClientRoute& route, std::string request_id, Error error, IngressActions& out);
 
   LedgerConfig config_;
@@ -153,7 +152,7 @@ class Ledger {
   std::optional<Error> unavailable_;
   std::unordered_map<SequenceId, Request> requests_;
   std::unordered_map<std::uint64_t, Attachment> attachments_;  // By the number that a route of ours spells.
-  std::multimap<TimePoint, SequenceId> grace_ends_;
+  std::set<std::pair<TimePoint, SequenceId>> grace_ends_;
   std::uint64_t last_sequence_ = 0;
   std::uint64_t last_attachment_ = 0;
   LedgerStats totals_;  // Only the *_total fields.

@@ -41,23 +41,21 @@ class OutputLog {
   std::uint64_t num_tokens() const { return ids_.size(); }
   std::uint64_t num_certain() const { return text_ends_.size(); }
 
-  // Where the text of the token with this index begins; for an index past the certain ones, where their text ends.
-  std::size_t text_begin(std::uint64_t index) const;
-  // Where the text of the output ends, which is beyond that of the last token if the end released more.
-  std::size_t text_end() const { return text_.size(); }
-
-  // Tokens [first, last) and their text from `text_from` on. Precondition: first <= last <= num_certain(). When the
-  // output is over and `last` its end, the text goes up to text_end().
-  Tokens read(std::uint64_t first, std::uint64_t last, std::size_t text_from) const;
-  // Where the text ends that read(..., last, ...) gives.
-  std::size_t text_end_of_read(std::uint64_t last) const;
+  // Tokens [first, last) and their text. Precondition: first <= last <= num_certain(). When the output is over and
+  // `last` its end, the text includes what the end released.
+  Tokens read(std::uint64_t first, std::uint64_t last) const;
+  // Whether the end released text that belongs to tokens which were certain before: read(n, n) gives it.
+  bool has_rest() const { return is_over() && text_.size() > text_begin(num_tokens()); }
 
   std::uint64_t size_bytes() const;
 
  private:
   explicit OutputLog(OutputText text_source);
 
+  // Where the text of the token with this index begins; for one past the certain ones, where their text ends.
+  std::size_t text_begin(std::uint64_t index) const;
   void settle_certain(std::uint64_t num_certain);
+  // Ends the output after this many tokens.
   void cut(std::uint64_t num_tokens);
 
   std::optional<OutputText> text_source_;  // Gone when the output is over.

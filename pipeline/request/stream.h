@@ -35,7 +35,7 @@ struct AnswerSink {
 
 class Stream {
  public:
-  Stream(const StreamOpen& open, Result<OutputLog> log);
+  Stream(const StreamOpen& open, OutputLog log);
 
   // The attachment of this route, from now on; replaces an earlier one of the same route.
   void attach(const StreamAttach& attach, AnswerSink& sink);
@@ -49,7 +49,7 @@ class Stream {
   };
   // Before end().
   Appended append(StreamTokens tokens, AnswerSink& sink);
-  // Tokens were lost on the way: the sequence fails, whatever its end says.
+  // Something is wrong with the sequence: it fails, whatever its end says. The first reason counts.
   StreamStop fail(Error error);
 
   // Fixes the terminal message, and sends what may be sent. Once.
@@ -63,7 +63,8 @@ class Stream {
   // Whether the batcher should compute no further; see StreamTable's rules. Before end().
   bool is_starved(std::uint32_t client_window_tokens) const;
 
-  const std::vector<ClientRoute> routes() const;
+  // Whether more tokens are of use.
+  bool is_open() const { return !log_.is_over() && !decided_ && !terminal_; }
   std::size_t num_attachments() const { return attachments_.size(); }
   std::uint64_t backlog_tokens() const;
   std::uint64_t size_bytes() const;
@@ -72,18 +73,19 @@ class Stream {
   struct Attachment {
     ClientRoute route;
     std::uint64_t next_index = 0;  // Of the next token to send.
-    std::size_t text_from = 0;     // Text before is sent.
     std::uint64_t credit_end = 0;
+    bool has_rest = false;  // Got the text that the end released.
   };
 
   void deliver(AnswerSink& sink);
   void send_tokens(Attachment& attachment, AnswerSink& sink);
+  void send(const Attachment& attachment, Tokens tokens, AnswerSink& sink) const;
   bool has_everything(const Attachment& attachment) const;
   void send_terminal(const Attachment& attachment, AnswerSink& sink) const;
 
   SequenceId sequence_;
   std::string request_id_;
-  std::optional<OutputLog> log_;  // Absent if it could not be created: then decided_ is the error.
+  OutputLog log_;
   std::optional<std::variant<FinishReason, Error>> decided_;  // By us, ahead of the sequence's end.
   std::vector<Attachment> attachments_;
   std::uint64_t taken_end_ = 0;  // All tokens below were sent to somebody.

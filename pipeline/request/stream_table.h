@@ -35,10 +35,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <set>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -112,11 +112,13 @@ class StreamTable {
   };
 
   AnswerSink sink(ResponderActions& out);
-  // Looks again at pause, drain and routes after the stream changed.
+  // Looks again at pause and drain after the stream changed.
   void settle(SequenceId sequence, TimePoint now, ResponderActions& out);
   void update_pause(SequenceId sequence, Entry& entry, ResponderActions& out);
   void release(SequenceId sequence, Entry& entry, TimePoint now, ResponderActions& out);
   void forget(SequenceId sequence, ResponderActions& out);
+  // Attachments end with their terminal message.
+  void drop_ended_routes(const ResponderActions& out);
 
   StreamTableConfig config_;
   const Tokenizer& tokenizer_;
