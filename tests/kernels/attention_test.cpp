@@ -24,7 +24,7 @@ struct Cache {
                    .num_kv_heads = heads.num_kv_heads,
                    .block_tokens = block_tokens,
                    .head_dim = heads.head_dim};
-    keys.assign(view.layout.array_bytes() / 4 + 1, NAN);
+    keys.assign((view.layout.array_bytes() + 3) / 4, NAN);
     values = keys;
     view.keys = keys.data();
     view.values = values.data();

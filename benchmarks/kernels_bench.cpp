@@ -1,0 +1,176 @@
+// Speed of the CPU kernels in the shapes of small models, per instruction set path and number of threads.
+//
+//   cmake --preset release -DSLUICE_BUILD_BENCHMARKS=ON && cmake --build --preset release --target kernels_bench
+//   build/release/bin/kernels_bench --benchmark_filter=linear
+//
+// Counters: products/s counts one multiplication and addition as one; bytes/s counts weights or cache once per call.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "kernels/attention/attention.h"
+#include "kernels/convert/convert.h"
+#include "kernels/linear/linear.h"
+#include "kernels/logits/log_softmax.h"
+#include "kernels/norm/rms_norm.h"
+
+namespace sluice::kernels {
+namespace {
+
+std::vector<float> random_values(std::size_t count) {
+  SplitMix64 random(count);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(random.unit() - 0.5);
+  return values;
+}
+
+// The last two arguments of every benchmark: path and threads.
+class Machine {
+ public:
+  Machine(benchmark::State& state, int first) {
+    const auto path = static_cast<IsaPath>(state.range(first));
+    const auto threads = static_cast<std::size_t>(state.range(first + 1));
+    if (!is_available(path)) {
+      state.SkipWithError("this machine lacks the path");
+      return;
+    }
+    pool_ = std::move(ThreadPool::create({.threads = threads})).value();
+    context_ = {.path = path, .pool = pool_.get()};
+  }
+  const CpuContext& context() const { return context_; }
+
+ private:
+  std::unique_ptr<ThreadPool> pool_;
+  CpuContext context_;
+};
+
+std::size_t argument(const benchmark::State& state, int index) {
+  return static_cast<std::size_t>(state.range(index));
+}
+
+// Arguments: tokens, outputs, inputs, path, threads.
+template <class X>
+void bench_linear(benchmark::State& state, DType dtype) {
+  const std::size_t tokens = argument(state, 0), rows = argument(state, 1), k = argument(state, 2);
+  const Machine machine(state, 3);
+  const std::vector<float> x = random_values(tokens * k), w = random_values(rows * k);
+  std::vector<BF16> x_rounded(x.size()), w_rounded(w.size());
+  convert_to_bf16_reference({x.data(), tokens, k}, {x_rounded.data(), tokens, k});
+  convert_to_bf16_reference({w.data(), rows, k}, {w_rounded.data(), rows, k});
+  std::vector<float> y(tokens * rows);
+  const WeightView weight{dtype == DType::kF32 ? static_cast<const void*>(w.data()) : w_rounded.data(), dtype, rows, k};
+  for (auto _ : state) {
+    if constexpr (std::is_same_v<X, BF16>) {
+      linear(machine.context(), MatrixView<const BF16>(x_rounded.data(), tokens, k), weight, {y.data(), tokens, rows});
+    } else {
+      linear(machine.context(), MatrixView<const float>(x.data(), tokens, k), weight, {y.data(), tokens, rows});
+    }
+    benchmark::ClobberMemory();
+  }
+  const auto calls = static_cast<double>(state.iterations());
+  state.counters["products/s"] =
+      benchmark::Counter(calls * static_cast<double>(tokens * rows * k), benchmark::Counter::kIsRate);
+  state.counters["bytes/s"] =
+      benchmark::Counter(calls * static_cast<double>(rows * k * size_bytes(dtype)), benchmark::Counter::kIsRate);
+}
+
+void linear_f32_f32(benchmark::State& state) {
+  bench_linear<float>(state, DType::kF32);
+}
+void linear_f32_bf16(benchmark::State& state) {
+  bench_linear<float>(state, DType::kBF16);
+}
+void linear_bf16_bf16(benchmark::State& state) {
+  bench_linear<BF16>(state, DType::kBF16);
+}
+
+void linear_arguments(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"tokens", "rows", "k", "path", "threads"})->UseRealTime();
+  for (std::int64_t path : {1, 2}) {
+    for (std::int64_t threads : {1, 2}) {
+      bench->Args({1, 256, 256, path, threads});
+      bench->Args({1, 4096, 256, path, threads});
+      bench->Args({1, 4864, 896, path, threads});
+      bench->Args({16, 4864, 896, path, threads});
+      bench->Args({256, 4864, 896, path, threads});
+    }
+  }
+}
+BENCHMARK(linear_f32_f32)->Apply(linear_arguments);
+BENCHMARK(linear_f32_bf16)->Apply(linear_arguments);
+BENCHMARK(linear_bf16_bf16)->Apply(linear_arguments);
+
+// Arguments: tokens, context, query heads per KV head, head_dim, path, threads. Two KV heads, bf16 cache.
+void attention(benchmark::State& state) {
+  const std::size_t tokens = argument(state, 0), positions = argument(state, 1), group = argument(state, 2);
+  const std::size_t head_dim = argument(state, 3);
+  const Machine machine(state, 4);
+  KvCacheView cache{.layout = {.dtype = DType::kBF16,
+                               .num_blocks = (positions + 15) / 16,
+                               .num_kv_heads = 2,
+                               .block_tokens = 16,
+                               .head_dim = head_dim}};
+  std::vector<BlockId> blocks;
+  for (std::uint32_t i = 0; i < cache.layout.num_blocks; ++i) blocks.push_back({i});
+  std::vector<std::byte> key_bytes(cache.layout.array_bytes()), value_bytes(cache.layout.array_bytes());
+  cache.keys = key_bytes.data();
+  cache.values = value_bytes.data();
+  const std::size_t kv_columns = 2 * head_dim, columns = 2 * group * head_dim;
+  const std::vector<float> keys = random_values(positions * kv_columns), queries = random_values(tokens * columns);
+  std::vector<float> out(tokens * columns);
+  const AttentionEntry all{0, static_cast<std::uint32_t>(positions), blocks};
+  store_kv_reference({&all, 1}, {keys.data(), positions, kv_columns}, {keys.data(), positions, kv_columns}, cache);
+  const AttentionEntry entry{static_cast<std::uint32_t>(positions - tokens), static_cast<std::uint32_t>(tokens),
+                             blocks};
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  for (auto _ : state) {
+    paged_attention(machine.context(), {&entry, 1}, {queries.data(), tokens, columns}, cache, scale,
+                    {out.data(), tokens, columns});
+    benchmark::ClobberMemory();
+  }
+  state.counters["products/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(2 * tokens * positions * columns),
+      benchmark::Counter::kIsRate);
+}
+
+void attention_arguments(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"tokens", "context", "group", "head_dim", "path", "threads"})->UseRealTime();
+  for (std::int64_t path : {1, 2}) {
+    for (std::int64_t threads : {1, 2}) {
+      bench->Args({1, 200, 2, 64, path, threads});
+      bench->Args({1, 4000, 7, 64, path, threads});
+      bench->Args({128, 1000, 7, 64, path, threads});
+    }
+  }
+}
+BENCHMARK(attention)->Apply(attention_arguments);
+
+// Arguments: vocabulary, path, threads (unused: serial).
+void statistics(benchmark::State& state) {
+  const Machine machine(state, 1);
+  const std::vector<float> row = random_values(argument(state, 0));
+  for (auto _ : state) benchmark::DoNotOptimize(logit_statistics(machine.context().path, row));
+}
+BENCHMARK(statistics)->Args({4096, 2, 1})->Args({151936, 2, 1})->Args({151936, 1, 1});
+
+// Arguments: tokens, columns, path, threads.
+void norm(benchmark::State& state) {
+  const Machine machine(state, 2);
+  const std::size_t tokens = argument(state, 0), columns = argument(state, 1);
+  const std::vector<float> x = random_values(tokens * columns), weight = random_values(columns);
+  std::vector<float> y(x.size());
+  for (auto _ : state) {
+    rms_norm(machine.context(), {x.data(), tokens, columns}, {weight.data(), DType::kF32, 1, columns}, 1e-6f,
+             {y.data(), tokens, columns});
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(norm)->Args({1, 256, 2, 1})->Args({64, 4096, 2, 2});
+
+}  // namespace
+}  // namespace sluice::kernels
+
+BENCHMARK_MAIN();
