@@ -1,12 +1,12 @@
 #include "pipeline/request/limits.h"
 
-#include <utf8proc.h>
-
 #include <cmath>
 #include <cstddef>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "pipeline/text/utf8.h"
 
 namespace sluice {
 namespace {
@@ -20,18 +20,12 @@ Error invalid(const Parts&... parts) {
 
 // Offset of the first byte that is no UTF-8, or npos.
 std::size_t find_malformed_utf8(std::string_view text) {
+  if (is_valid_utf8(text)) return std::string_view::npos;
   std::size_t at = 0;
   while (at < text.size()) {
-    if (static_cast<unsigned char>(text[at]) < 0x80) {
-      ++at;
-      continue;
-    }
-    utf8proc_int32_t codepoint = 0;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at);
-    const utf8proc_ssize_t length =
-        utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &codepoint);
-    if (length <= 0) return at;
-    at += static_cast<std::size_t>(length);
+    const Utf8Step step = next_utf8(text.substr(at));
+    if (step.kind != Utf8Kind::kCharacter) return at;
+    at += step.size_bytes;
   }
   return std::string_view::npos;
 }
