@@ -10,7 +10,7 @@
 // differ in the inverse frequencies and the magnitude only.
 //
 // Invariance: element-wise, a token's bits depend on its position and the inputs alone.
-// Tolerance:  2e-7 * (|h[i]| + |h[i + F]|) against the reference (double): three roundings.
+// Tolerance:  2e-7 * magnitude * (|h[i]| + |h[i + F]|) against the reference (double): three roundings.
 #pragma once
 
 #include <cstdint>
