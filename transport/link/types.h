@@ -41,6 +41,8 @@ struct LinkLimits {
   Duration retransmit_interval =
       std::chrono::milliseconds(100);                // First probe for a loss; doubles up to ping_interval.
   Duration ping_interval = std::chrono::seconds(1);  // Heartbeat of an idle link.
+  Duration socket_heartbeat_interval = std::chrono::milliseconds(100);  // ZeroMQ's own, between I/O threads.
+  Duration socket_heartbeat_timeout = std::chrono::milliseconds(300);   // Shows a host or process that hangs.
   // Silence that counts as loss. Longer than the longest step of the receiving actor, which answers between steps; that
   // its process died shows at once, by the socket.
   Duration peer_timeout = std::chrono::seconds(10);

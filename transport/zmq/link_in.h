@@ -26,7 +26,7 @@ class LinkIn {
   static Result<LinkIn> bind(const Context& context, const std::string& address, LinkIdentity identity,
                              const LinkLimits& limits, bool allow_wide_bind = false);
   LinkIn(LinkIn&&) noexcept = default;
-  LinkIn& operator=(LinkIn&&) noexcept = default;
+  LinkIn& operator=(LinkIn&&) noexcept;
   // Says goodbye to the peer.
   ~LinkIn();
 
@@ -59,7 +59,7 @@ class LinkIn {
   bool read_one(TimePoint now);
   void read_monitor(TimePoint now);
   void write_all();
-  Frame* route_to(std::uint64_t sender_incarnation);
+  void say_goodbye();
   void note_route(std::uint64_t sender_incarnation, const Frame& route);
 
   Socket socket_;
@@ -68,8 +68,7 @@ class LinkIn {
   ReceiveLimits limits_;
   LinkReceiver receiver_;
   std::vector<std::pair<std::uint64_t, Frame>> routes_;  // Of the last few senders, the latest last.
-  int connection_ = -1;                                  // Of the current sender, as far as known.
-  int lost_connection_ = -1;                             // Ended, and its descriptor not used again.
+  int connection_ = -1;                                  // Of the current sender; -1: none, or in-process.
   std::uint64_t refused_ = 0;
 };
 

@@ -23,7 +23,7 @@ class LinkOut {
   static Result<LinkOut> connect(const Context& context, const std::string& address, LinkIdentity identity,
                                  const LinkLimits& limits, TimePoint now);
   LinkOut(LinkOut&&) noexcept = default;
-  LinkOut& operator=(LinkOut&&) noexcept = default;
+  LinkOut& operator=(LinkOut&&) noexcept;
   // Says goodbye to the peer. What was not acknowledged is gone: close() first where that matters.
   ~LinkOut();
 
@@ -57,6 +57,8 @@ class LinkOut {
   void read_all(TimePoint now);
   void read_monitor(TimePoint now);
   void write_all(TimePoint now);
+  void reconnect();
+  void say_goodbye();
 
   Socket socket_;
   SocketMonitor monitor_;

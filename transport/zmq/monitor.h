@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "transport/zmq/socket.h"
@@ -26,15 +29,25 @@ class SocketMonitor {
   // Errors: kInternal (out of sockets or file descriptors).
   static Result<SocketMonitor> watch(const Socket& socket);
 
+  SocketMonitor(SocketMonitor&&) noexcept = default;
+  SocketMonitor& operator=(SocketMonitor&& other) noexcept;
+  ~SocketMonitor();
+
   // The next event, or none.
   std::optional<ConnectionEvent> next();
+
+  // Whether this connection has ended, by the events taken so far. Messages that came in by it may still be read.
+  bool is_lost(int connection) const { return lost_.contains(connection); }
 
   const Socket& socket() const { return pair_; }
 
  private:
-  explicit SocketMonitor(Socket pair) : pair_(std::move(pair)) {}
+  SocketMonitor(std::shared_ptr<void> watched, Socket pair) : watched_(std::move(watched)), pair_(std::move(pair)) {}
+  void stop();
 
+  std::shared_ptr<void> watched_;
   Socket pair_;
+  std::set<int> lost_;  // Ended, and the descriptor not used again.
 };
 
 }  // namespace sluice::transport

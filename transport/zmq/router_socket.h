@@ -6,7 +6,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -56,14 +55,12 @@ class RouterSocket {
   RouterSocket(Socket socket, SocketMonitor monitor, const ReceiveLimits& limits)
       : socket_(std::move(socket)), monitor_(std::move(monitor)), limits_(limits) {}
 
-  void drain_monitor();
-  void note_connection(int connection, const Route& route);
+  void read_monitor();
 
   Socket socket_;
   SocketMonitor monitor_;
   ReceiveLimits limits_;
   std::map<int, Route> routes_;  // By connection.
-  std::set<int> lost_;           // Connections that ended and whose descriptor was not used again.
   std::vector<Route> disconnected_;
   std::uint64_t refused_ = 0;
 };

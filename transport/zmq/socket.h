@@ -46,6 +46,8 @@ struct ReceiveLimits {
 
 class Socket {
  public:
+  Socket(Socket&&) noexcept = default;
+  Socket& operator=(Socket&&) noexcept = default;
   struct Received {
     Message frames;       // Empty if the message was refused for its size.
     int connection = -1;  // File descriptor it came in by (ZMQ_SRCFD); -1 for inproc.
@@ -78,14 +80,12 @@ class Socket {
   const Context& context() const { return context_; }
 
  private:
-  struct Close {
-    void operator()(void* socket) const;
-  };
-  Socket(Context context, void* raw, bool allow_wide_bind)
-      : context_(std::move(context)), raw_(raw), allow_wide_bind_(allow_wide_bind) {}
+  friend class SocketMonitor;
+  Socket(Context context, std::shared_ptr<void> raw, bool allow_wide_bind)
+      : context_(std::move(context)), raw_(std::move(raw)), allow_wide_bind_(allow_wide_bind) {}
 
   Context context_;
-  std::unique_ptr<void, Close> raw_;
+  std::shared_ptr<void> raw_;  // Shared with the socket's monitor alone, which must end first.
   bool allow_wide_bind_ = false;
 };
 

@@ -1,0 +1,46 @@
+#include "transport/zmq/dealer_socket.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace sluice::transport {
+
+Result<DealerSocket> DealerSocket::connect(const Context& context, const std::string& address,
+                                           const SocketOptions& options, const ReceiveLimits& limits) {
+  auto socket = Socket::create(context, SocketType::kDealer, options);
+  if (!socket.ok()) return socket.error();
+  auto monitor = SocketMonitor::watch(*socket);
+  if (!monitor.ok()) return monitor.error();
+  if (auto connected = socket->connect(address); !connected.ok()) return connected.error();
+  return DealerSocket(std::move(*socket), std::move(*monitor), address, limits);
+}
+
+bool DealerSocket::send(const Message& message) {
+  SLUICE_CHECK(!message.empty());
+  return socket_.send({}, message) == Socket::Sent::kYes;
+}
+
+std::optional<Message> DealerSocket::receive() {
+  while (auto received = socket_.receive(limits_)) {
+    if (!received->frames.empty()) return std::move(received->frames);
+    ++refused_;
+  }
+  return std::nullopt;
+}
+
+DealerSocket::Change DealerSocket::take_change() {
+  Change change = Change::kNone;
+  while (const auto event = monitor_.next()) {
+    if (event->kind == ConnectionEvent::Kind::kEstablished) change = Change::kEstablished;
+    if (event->kind == ConnectionEvent::Kind::kDisconnected) change = Change::kLost;
+  }
+  return change;
+}
+
+void DealerSocket::watch(Poller& poller, bool for_writing) const {
+  poller.add_socket(socket_, for_writing);
+  poller.add_socket(monitor_.socket(), false);
+}
+
+}  // namespace sluice::transport
