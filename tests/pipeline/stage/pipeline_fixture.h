@@ -1,0 +1,67 @@
+// A pipeline of stage executors without actors: generates from prompts as the batcher would, for tests.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/messages/pipeline.h"
+#include "pipeline/stage/stage_executor.h"
+
+namespace sluice::test {
+
+struct PipelineOptions {
+  std::filesystem::path model_dir;
+  std::vector<std::uint32_t> cuts = {};  // First layers of the stages after the first.
+  DType dtype = DType::kF32;
+  DType compute = DType::kF32;
+  kernels::IsaPath path = kernels::IsaPath::kScalar;
+  std::uint32_t threads = 1;
+  std::uint32_t block_tokens = 16;
+  std::uint32_t num_blocks = 64;
+  std::uint32_t max_batch_tokens = 128;
+};
+
+// A request of a test, and what came of it.
+struct Generation {
+  std::vector<TokenId> prompt;
+  SamplingParams sampling = {.temperature = 0.0f};
+  std::uint64_t seed = 0;
+  LogprobOptions logprobs = {};
+  std::uint32_t max_tokens = 8;
+  std::uint32_t chunk_tokens = 1000;  // Of the prefill.
+
+  std::vector<TokenId> output = {};
+  std::vector<TokenLogprobs> output_logprobs = {};
+  std::vector<float> prompt_logprobs = {};
+
+  std::vector<std::uint64_t> digests() const;
+};
+
+class Pipeline {
+ public:
+  explicit Pipeline(const PipelineOptions& options);
+
+  // Runs all of them together, one chunk or token of each per step, with blocks in an order drawn from block_seed.
+  // Fails the test where a stage reports an error.
+  void generate(std::vector<Generation*> generations, std::uint64_t block_seed = 0);
+
+  // One batch through all stages.
+  Result<StepResult> run(StageBatch batch);
+
+  StageExecutor& stage(std::size_t index) { return *stages_[index]; }
+  std::size_t num_stages() const { return stages_.size(); }
+  const PipelineOptions& options() const { return options_; }
+
+ private:
+  PipelineOptions options_;
+  std::vector<std::unique_ptr<StageExecutor>> stages_;
+  std::uint64_t next_sequence_ = 1;
+  std::uint64_t next_step_ = 1;
+};
+
+}  // namespace sluice::test
