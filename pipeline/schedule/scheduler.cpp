@@ -84,7 +84,8 @@ Result<void> Scheduler::complete(const StepResult& result, TimePoint now) {
 
   auto sample = result.samples.begin();
   auto prompt_logprobs = result.prompt_logprobs.begin();
-  for (const PlannedEntry& entry : in_flight_.pop().entries) {
+  const PlannedStep step = in_flight_.pop();
+  for (const PlannedEntry& entry : step.entries) {
     Sequence& sequence = *entry.sequence;
     if (entry.prompt_logprobs > 0) {
       const std::vector<float>& values = (prompt_logprobs++)->values;

@@ -1,6 +1,8 @@
 // 1,000 seeded schedules in ten cases that ctest runs side by side. SLUICE_SEED=n replays seed n alone, in every case.
 #include <doctest/doctest.h>
 
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -11,11 +13,24 @@ namespace {
 
 constexpr std::uint64_t kSeedsPerCase = 100;
 
+// Names the seed where a check of the scheduler aborts: doctest then prints no INFO.
+std::uint64_t seed_in_progress = 0;
+void (*abort_before)(int) = SIG_DFL;
+
+void name_seed_and_abort(int signal) {
+  std::fprintf(stderr, "replay with SLUICE_SEED=%llu\n", static_cast<unsigned long long>(seed_in_progress));
+  std::signal(signal, abort_before);
+  std::raise(signal);
+}
+
 // Preemptions met, so that the cases can show that they test what they are meant to.
 std::uint64_t simulate(std::uint64_t seed) {
   INFO("replay with SLUICE_SEED=" << seed);
+  seed_in_progress = seed;
   SimulatedLoad load(seed);
+  abort_before = std::signal(SIGABRT, name_seed_and_abort);
   load.run();
+  std::signal(SIGABRT, abort_before);
   CHECK_MESSAGE(load.failure().empty(), load.failure());
   return load.final_stats().preempted_total;
 }
