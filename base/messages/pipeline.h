@@ -129,9 +129,9 @@ struct StageBatch {
   Epoch epoch;
   StepId step;
   std::vector<TokenId> token_ids;        // Of all entries, concatenated in their order.
-  std::vector<BatchEntry> entries;       // 1 or more, unless `closed` is all there is to say.
+  std::vector<BatchEntry> entries;       // 1 or more; each sequence at most once.
   std::vector<SequenceOpening> opened;
-  std::vector<SequenceId> closed;        // Forget these, before looking at the entries.
+  std::vector<SequenceId> closed;        // Forget these, before looking at the entries. They ride on the next batch.
   HiddenStates hidden;                   // Into the first stage: empty. Else [token_ids.size(), hidden_size].
 };
 
@@ -153,6 +153,8 @@ struct PromptLogprobs {
   friend bool operator==(const PromptLogprobs&, const PromptLogprobs&) = default;
 };
 
+// Answers each StageBatch, in the order of the batches. Exactly one sample for each entry that wants one, and one piece
+// of prompt log-probabilities for each entry that wants them, in the order of the entries (pipeline/schedule/scheduler.h).
 struct StepResult {
   Epoch epoch;
   StepId step;
