@@ -1,8 +1,11 @@
 // Memory that is allocated once and used for the life of a stage: scratch of the layers, keys and values.
 //
 // Owns:   the memory, aligned to 64 bytes, not initialised.
-// Errors: allocate() -> kInvalidConfig where the system has not that much.
+// Errors: allocate() -> kInvalidConfig where the machine has not that much. More than its physical memory is refused at
+//         once: the system would promise it, and kill the process when it is touched.
 #pragma once
+
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -12,6 +15,10 @@
 #include "base/error.h"
 
 namespace sluice {
+
+inline std::size_t physical_memory_bytes() {
+  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 template <class T>
 class AlignedBuffer {
@@ -25,12 +32,13 @@ class AlignedBuffer {
     std::size_t bytes = 0;
     void* memory = nullptr;
     if (!__builtin_mul_overflow(rows, columns, &bytes) && !__builtin_mul_overflow(bytes, sizeof(T), &bytes) &&
-        !__builtin_add_overflow(bytes, kAlignmentBytes, &bytes)) {
-      memory = std::aligned_alloc(kAlignmentBytes, bytes / kAlignmentBytes * kAlignmentBytes);
+        bytes <= physical_memory_bytes()) {
+      memory = std::aligned_alloc(kAlignmentBytes, (bytes / kAlignmentBytes + 1) * kAlignmentBytes);
     }
     if (memory == nullptr) {
       return Error{ErrorCode::kInvalidConfig, "no memory for " + std::string(what) + ": " + std::to_string(rows) +
-                                                  " x " + std::to_string(columns) + " elements"};
+                                                  " x " + std::to_string(columns) + " elements of " +
+                                                  std::to_string(sizeof(T)) + " bytes"};
     }
     AlignedBuffer buffer;
     buffer.memory_.reset(static_cast<T*>(memory));
