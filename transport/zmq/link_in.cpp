@@ -27,6 +27,7 @@ Result<LinkIn> LinkIn::bind(const Context& context, const std::string& address, 
   auto monitor = SocketMonitor::watch(*socket);
   if (!monitor.ok()) return monitor.error();
   if (auto bound = socket->bind(address); !bound.ok()) return bound.error();
+  monitor->release_at_end(socket->endpoint());
   return LinkIn(std::move(*socket), std::move(*monitor), limits, LinkReceiver(std::move(identity), limits));
 }
 

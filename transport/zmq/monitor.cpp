@@ -7,24 +7,40 @@
 #include <string>
 #include <utility>
 
+#include "transport/zmq/address.h"
+
 namespace sluice::transport {
 namespace {
 
 // libzmq blocks its I/O thread when the monitor's pipe is full: far more than the connections that come and go between
 // two looks at it.
 constexpr int kMonitorHighWater = 100000;
+constexpr int kMaxReleaseTries = 20;
+constexpr long kReleaseWaitMs = 50;
 
 std::string next_address() {
   static std::atomic<std::uint64_t> counter{0};
   return "inproc://sluice-monitor-" + std::to_string(++counter);
 }
 
+// Event and value. First frame: 16 bits of event, 32 bits of value without padding in between.
+std::pair<std::uint16_t, std::int32_t> event_of(const Socket::Received& received) {
+  std::uint16_t event = 0;
+  std::int32_t value = 0;
+  if (received.frames.size() == 2 && received.frames[0].size() == sizeof(event) + sizeof(value)) {
+    std::memcpy(&event, received.frames[0].bytes().data(), sizeof(event));
+    std::memcpy(&value, received.frames[0].bytes().data() + sizeof(event), sizeof(value));
+  }
+  return {event, value};
+}
+
 }  // namespace
 
 Result<SocketMonitor> SocketMonitor::watch(const Socket& socket) {
   const std::string address = next_address();
-  if (zmq_socket_monitor(socket.raw(), address.c_str(),
-                         ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
+  if (zmq_socket_monitor(
+          socket.raw(), address.c_str(),
+          ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED) != 0) {
     return Error{ErrorCode::kInternal, std::string("cannot monitor a socket: ") + zmq_strerror(zmq_errno())};
   }
   SocketOptions options;
@@ -40,6 +56,7 @@ SocketMonitor& SocketMonitor::operator=(SocketMonitor&& other) noexcept {
   stop();
   watched_ = std::move(other.watched_);
   pair_ = std::move(other.pair_);
+  bound_ = std::move(other.bound_);
   lost_ = std::move(other.lost_);
   return *this;
 }
@@ -50,17 +67,26 @@ SocketMonitor::~SocketMonitor() {
 
 // Before the pair closes: an event for a monitor that nobody reads would block the I/O thread.
 void SocketMonitor::stop() {
-  if (watched_ != nullptr) zmq_socket_monitor(watched_.get(), nullptr, 0);
+  if (watched_ == nullptr) return;
+  if (!bound_.empty()) release();
+  zmq_socket_monitor(watched_.get(), nullptr, 0);
+}
+
+void SocketMonitor::release() {
+  if (zmq_unbind(watched_.get(), bound_.c_str()) != 0 || is_inproc(bound_)) return;
+  // The listener is closed by an I/O thread, in microseconds; the bound is for a machine in trouble.
+  for (int tries = 0; tries < kMaxReleaseTries; ++tries) {
+    while (const auto received = pair_.receive(ReceiveLimits{})) {
+      if (event_of(*received).first == ZMQ_EVENT_CLOSED) return;
+    }
+    zmq_pollitem_t item{pair_.raw(), -1, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, kReleaseWaitMs);
+  }
 }
 
 std::optional<ConnectionEvent> SocketMonitor::next() {
   while (auto received = pair_.receive(ReceiveLimits{})) {
-    // First frame: 16 bits of event, 32 bits of value, unaligned in between.
-    if (received->frames.size() != 2 || received->frames[0].size() != 6) continue;
-    std::uint16_t event = 0;
-    std::int32_t value = 0;
-    std::memcpy(&event, received->frames[0].bytes().data(), sizeof(event));
-    std::memcpy(&value, received->frames[0].bytes().data() + sizeof(event), sizeof(value));
+    const auto [event, value] = event_of(*received);
     switch (event) {
       case ZMQ_EVENT_ACCEPTED: lost_.erase(value); return ConnectionEvent{ConnectionEvent::Kind::kAccepted, value};
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:

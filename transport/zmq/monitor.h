@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -33,6 +34,10 @@ class SocketMonitor {
   SocketMonitor& operator=(SocketMonitor&& other) noexcept;
   ~SocketMonitor();
 
+  // Makes the monitor free the address of the watched socket when it ends, so that it can be bound again at once.
+  // (Closing alone does so some time later, on a ZeroMQ thread.) Call after binding.
+  void release_at_end(const std::string& endpoint) { bound_ = endpoint; }
+
   // The next event, or none.
   std::optional<ConnectionEvent> next();
 
@@ -44,9 +49,11 @@ class SocketMonitor {
  private:
   SocketMonitor(std::shared_ptr<void> watched, Socket pair) : watched_(std::move(watched)), pair_(std::move(pair)) {}
   void stop();
+  void release();
 
   std::shared_ptr<void> watched_;
   Socket pair_;
+  std::string bound_;   // Endpoint to be freed, or empty.
   std::set<int> lost_;  // Ended, and the descriptor not used again.
 };
 

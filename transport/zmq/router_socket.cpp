@@ -29,6 +29,7 @@ Result<RouterSocket> RouterSocket::bind(const Context& context, const std::strin
   auto monitor = SocketMonitor::watch(*socket);
   if (!monitor.ok()) return monitor.error();
   if (auto bound = socket->bind(address); !bound.ok()) return bound.error();
+  monitor->release_at_end(socket->endpoint());
   // The route is a frame of its own.
   const ReceiveLimits with_route{limits.max_frames + 1, limits.max_message_bytes + kMaxRouteBytes};
   return RouterSocket(std::move(*socket), std::move(*monitor), with_route);
