@@ -51,10 +51,10 @@ void check_order_and_completeness(const std::string& transport) {
     }
     // A slow consumer: at most three for each turn.
     for (int i = 0; i < 3 && consumed < received; ++i, ++consumed) link.in->consumed();
+    link.ends.is_busy = consumed < received;
     const std::size_t in_flight = link.out->queued() - link.out->unsent();
     most_in_flight = std::max(most_in_flight, in_flight);
     REQUIRE(link.in->receiver().held() <= 8);
-    REQUIRE(link.out->sender().identity().incarnation != 0);
     return consumed == kCount && link.out->queued() == 0;
   });
   CHECK(is_done);

@@ -78,6 +78,7 @@ struct Ends {
   Poller poller;
   LinkOut* out = nullptr;
   LinkIn* in = nullptr;
+  bool is_busy = false;  // There is work beside the sockets: look at them without waiting.
   std::vector<LinkEvent> out_events;
   std::vector<LinkEvent> in_events;
 
@@ -85,7 +86,7 @@ struct Ends {
     poller.clear();
     if (out != nullptr) poller.add(*out);
     if (in != nullptr) poller.add(*in);
-    poller.wait(clock, clock.now() + std::chrono::seconds(1));
+    poller.wait(clock, is_busy ? clock.now() : clock.now() + std::chrono::seconds(1));
     turn();
   }
   void turn() {
