@@ -211,6 +211,7 @@ StreamTableStats StreamTable::stats() const {
     if (entry.phase == Phase::kRunning) ++stats.streams_running;
     if (entry.phase == Phase::kDraining) ++stats.streams_draining;
     if (entry.phase == Phase::kRunning && entry.is_paused) ++stats.streams_paused;
+    stats.attachments += static_cast<std::uint32_t>(entry.stream.num_attachments());
     if (entry.phase != Phase::kKept) stats.backlog_tokens += entry.stream.backlog_tokens();
   }
   stats.streams_kept = static_cast<std::uint32_t>(retention_.size());

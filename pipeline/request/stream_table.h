@@ -72,6 +72,7 @@ struct StreamTableStats {
   std::uint32_t streams_kept = 0;
   std::uint32_t streams_paused = 0;
   std::uint32_t streams_early = 0;
+  std::uint32_t attachments = 0;
   std::uint64_t kept_bytes = 0;
   std::uint64_t backlog_tokens = 0;  // Produced by running and draining streams, and sent to nobody yet.
   std::uint64_t tokens_total = 0;    // Sent, counted once per attachment.
