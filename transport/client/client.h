@@ -1,6 +1,6 @@
 // A client of the engine's ZeroMQ ingress: one connection, one session. docs/PROTOCOL.md describes what it speaks.
 //
-// Owns:       a ZeroMQ context with one DEALER socket and the messages that arrived while generate() waited for others.
+// Owns:       a DEALER socket, and the messages that arrived while generate() waited for others.
 // Thread:     one thread per object; a Client may be moved to another thread, not shared.
 // Errors:     kTransportLost once the engine is gone: final for this object. The requests may live on (resume grace):
 //             connect again with the session of welcome() and send Attach.
@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/messages/client.h"
 #include "transport/codec/decode_limits.h"
+#include "transport/zmq/context.h"
 
 namespace sluice::transport {
 
@@ -25,12 +26,14 @@ struct ClientOptions {
   std::optional<SessionToken> session;                 // Resumes a session; absent: a new one.
   Duration connect_timeout = std::chrono::seconds(5);  // For connection and handshake together.
   DecodeLimits limits;                                 // Of the engine's messages.
+  std::optional<Context> context;                      // Shares its I/O threads with others; absent: one of its own.
 };
 
 class Client {
  public:
-  // Connects to "tcp://host:port" or "ipc://path" and exchanges Hello and Welcome.
-  // kInvalidConfig: no such kind of address. kTransportLost: nobody answered in time. Else the engine's refusal.
+  // Connects to "tcp://host:port" or "ipc://path" and exchanges Hello and Welcome; waits for an engine that is
+  // starting. kInvalidConfig: no such kind of address. kTransportLost: nobody answered in time. Else the engine's
+  // refusal.
   static Result<Client> connect(const std::string& address, const ClientOptions& options = {});
 
   Client(Client&&) noexcept;
@@ -42,15 +45,16 @@ class Client {
   // kInvalidRequest: larger than the engine takes. kOverloaded: the connection's outbound queue is full.
   Result<void> send(const ClientMessage& message);
 
-  // The next message; nothing after `timeout` without one (zero: only looks). A signal may end the wait early.
+  // The next message; nothing after `timeout` without one (zero: only looks).
   Result<std::optional<ServerMessage>> receive(Duration timeout);
 
   // Runs one request to its end, calling `on_tokens` for each piece of output and granting credit as it goes: half a
   // window after half a window, so that the engine never waits for a live consumer. Where `cancel_requested` turns
   // true (within 100 ms), or `on_tokens` returns false, the request is cancelled and ends as Finished{cancelled}.
-  // The error of a Failed is returned as it came. Messages of other requests are kept for receive().
+  // The error of a Failed is returned as it came. Messages of other requests are kept for receive(). `accepted`, where
+  // given, is filled in before the first call of `on_tokens`: it has the seed in force.
   Result<Finished> generate(const Generate& request, const std::function<bool(const Tokens&)>& on_tokens,
-                            const std::atomic<bool>* cancel_requested = nullptr);
+                            const std::atomic<bool>* cancel_requested = nullptr, Accepted* accepted = nullptr);
 
   // Shorthand for send(Cancel{...}).
   Result<void> cancel(const std::string& request_id);
