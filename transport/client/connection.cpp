@@ -6,6 +6,8 @@ namespace sluice::transport {
 
 namespace {
 
+const SteadyClock kClock;  // Has no state.
+
 SocketOptions socket_options(const DecodeLimits& limits) {
   SocketOptions options;
   options.max_frame_bytes = limits.message_bytes_max;
@@ -53,7 +55,7 @@ Result<ClientConnection> ClientConnection::open(const std::string& address, cons
 }
 
 Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
-  const TimePoint until = after(clock_.now(), options.connect_timeout);
+  const TimePoint until = after(kClock.now(), options.connect_timeout);
   const Message hello = encode(ClientMessage(Hello{.client_name = options.client_name, .session = options.session}));
   bool is_sent = false;
   for (;;) {
@@ -70,7 +72,7 @@ Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
       if (auto* failed = std::get_if<Failed>(&**received)) return std::move(failed->error);
       return Error{ErrorCode::kProtocolViolation, "the engine answered Hello with neither Welcome nor Failed"};
     }
-    if (clock_.now() >= until) {
+    if (kClock.now() >= until) {
       return Error{ErrorCode::kTransportLost, "no engine answers at " + socket_.address()};
     }
     wait(until, !is_sent);
@@ -94,13 +96,13 @@ Result<void> ClientConnection::send(const ClientMessage& message) {
 }
 
 Result<std::optional<ServerMessage>> ClientConnection::receive(Duration timeout) {
-  const TimePoint until = after(clock_.now(), timeout);
+  const TimePoint until = after(kClock.now(), timeout);
   for (;;) {
     note_loss();  // Before the look: what came in ahead of a loss is seen by the look that follows it.
     auto received = take_message();
     if (!received || received->has_value()) return received;
     if (is_lost_) return lost_error();
-    if (clock_.now() >= until) return std::optional<ServerMessage>();
+    if (kClock.now() >= until) return std::optional<ServerMessage>();
     wait(until, false);
   }
 }
@@ -128,7 +130,7 @@ Error ClientConnection::lost_error() const {
 void ClientConnection::wait(TimePoint until, bool for_writing) {
   poller_.clear();
   socket_.watch(poller_, for_writing);
-  poller_.wait(clock_, until);
+  poller_.wait(kClock, until);
 }
 
 }  // namespace sluice::transport

@@ -42,7 +42,6 @@ class ClientConnection {
   DealerSocket socket_;
   DecodeLimits limits_;
   Poller poller_;
-  SteadyClock clock_;
   Welcome welcome_;
   bool is_lost_ = false;
 };
