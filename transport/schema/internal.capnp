@@ -82,7 +82,7 @@ struct StageBatch {
   epoch @0 :UInt64;                    # 1 or more.
   step @1 :UInt64;                     # 1 or more, counted within the epoch.
   tokenIds @2 :List(Int32);            # Of all entries, concatenated in their order.
-  entries @3 :List(BatchEntry);
+  entries @3 :List(BatchEntry);        # 1 or more; each sequence at most once.
   opened @4 :List(SequenceOpening);
   closed @5 :List(UInt64);             # Sequences to forget, before looking at the entries.
   hiddenRows @6 :UInt32;               # 0 into the first stage, else the number of tokens.
