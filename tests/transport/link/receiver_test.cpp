@@ -146,6 +146,19 @@ TEST_SUITE("transport/link/receiver") {
     CHECK(answer().max_messages == 4);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a session that was offered and then offered to another is unknown") {
+    packet(LinkKind::kOpen, 7, 0);
+    CHECK(answer().session == 1);
+    packet(LinkKind::kOpen, 8, 0);
+    CHECK(answer().session == 2);
+    packet(LinkKind::kPing, 7, 1);
+    CHECK(answer().reason == RejectReason::kUnknownSession);
+    packet(LinkKind::kOpen, 7, 0, 0, 0, 1, 2);
+    CHECK(answer().session == 3);
+    packet(LinkKind::kPing, 7, 3, 0, 0, 1, 2);
+    CHECK(answer().kind == LinkKind::kGrant);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "late copies of an open change nothing") {
     open();
     packet(LinkKind::kOpen, 7, 0);

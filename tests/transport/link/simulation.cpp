@@ -168,7 +168,7 @@ void Simulation::offer_some() {
     if (!taken) return;
     ++next_id_;
     ++totals_.offered;
-    model.offers[id] = {model.generation, false, false};
+    model.offers[id] = {model.generation, sender_epoch_, false, false};
     model.outstanding.push_back(id);
   }
 }
@@ -194,6 +194,7 @@ void Simulation::on_taken(const Message& message) {
   const auto offer = model.offers.find(body.id);
   expect(offer != model.offers.end(), "only what was offered is delivered");
   if (broken_) return;
+  expect(offer->second.epoch == receiver_epoch_, "nothing of an older epoch is delivered");
   expect(last_taken_[body.incarnation] < body.id, "order is kept and nothing is delivered twice");
   last_taken_[body.incarnation] = body.id;
   if (offer != model.offers.begin()) {

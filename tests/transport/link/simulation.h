@@ -58,6 +58,7 @@ class Simulation {
   };
   struct Offer {
     std::uint64_t generation = 0;
+    std::uint64_t epoch = 0;
     bool delivered = false;
     bool consumed = false;
   };
