@@ -147,15 +147,16 @@ TEST_SUITE("transport/link/receiver") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "a session that was offered and then offered to another is unknown") {
-    packet(LinkKind::kOpen, 7, 0);
-    CHECK(answer().session == 1);
+    open();
     packet(LinkKind::kOpen, 8, 0);
     CHECK(answer().session == 2);
-    packet(LinkKind::kPing, 7, 1);
-    CHECK(answer().reason == RejectReason::kUnknownSession);
-    packet(LinkKind::kOpen, 7, 0, 0, 0, 1, 2);
+    packet(LinkKind::kOpen, 9, 0);
     CHECK(answer().session == 3);
-    packet(LinkKind::kPing, 7, 3, 0, 0, 1, 2);
+    packet(LinkKind::kPing, 8, 2);
+    CHECK(answer().reason == RejectReason::kUnknownSession);
+    packet(LinkKind::kOpen, 8, 0, 0, 0, 1, 2);
+    CHECK(answer().session == 4);
+    packet(LinkKind::kPing, 8, 4, 0, 0, 1, 2);
     CHECK(answer().kind == LinkKind::kGrant);
   }
 
