@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "pipeline/topology/config_document.h"
 #include "tests/support/paths.h"
 
@@ -312,6 +315,34 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
     std::string many = "[model]\npath='m'\n";
     for (int i = 0; i < 257; ++i) many += "[[stage]]\nlayers='" + std::to_string(i) + "'\n";
     CHECK(error_of(many) == "t.toml:3:1: 'stage' has 257 stages, limit 256");
+  }
+
+  TEST_CASE("parse_topology: mutated files parse or fail with a place, 2000 seeded mutations") {
+    std::ifstream file(test::source_path("configs/three-processes-tcp.toml"));
+    const std::string original(std::istreambuf_iterator<char>(file), {});
+    REQUIRE(parse_topology(original, "t.toml").ok());
+    SplitMix64 random(7);
+    int failures = 0;
+    for (int i = 0; i < 2000; ++i) {
+      std::string text = original;
+      for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
+        const std::size_t at = random.below(text.size());
+        switch (random.below(4)) {
+          case 0: text[at] = static_cast<char>(random.below(256)); break;
+          case 1: text.erase(at, 1 + random.below(8)); break;
+          case 2: text.insert(at, text, random.below(text.size()), random.below(40)); break;
+          case 3: text.insert(at, 1, "[]{}\"'=,.#\n0-"[random.below(13)]); break;
+        }
+      }
+      const Result<Topology> topology = parse_topology(text, "t.toml");
+      if (topology.ok()) continue;
+      ++failures;
+      CAPTURE(text);
+      CHECK(topology.error().code == ErrorCode::kInvalidConfig);
+      CHECK(topology.error().message.starts_with("t.toml:"));
+      CHECK(topology.error().message.size() < 500);
+    }
+    CHECK(failures > 200);
   }
 
   TEST_CASE("load_topology: finds the model beside the file") {
