@@ -15,6 +15,8 @@ using AddVerb = void (*)(CLI::App& app, ExitCode& exit_code);
 // In the order of --help. A new verb is one line here, one in verbs.h and a file.
 constexpr AddVerb kVerbs[] = {
     sluice::cli::add_plan,
+    sluice::cli::add_generate,
+    sluice::cli::add_chat,
 };
 
 constexpr const char* kFooter = R"(

@@ -1,44 +1,32 @@
 // Runs the program itself: what it prints, and the exit codes that scripts depend on. What needs an engine is tested
-// with the engine (tests/actors).
+// with the engine (engine_verbs_test.cpp).
 
 #include <doctest/doctest.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/cli/program.h"
 #include "tests/support/paths.h"
 
 namespace sluice {
 namespace {
 
-struct Outcome {
-  int exit_code = -1;
-  std::string output;  // Standard output and error.
-};
+using test::Outcome;
 
-// `arguments` go through the shell.
-Outcome run(const std::string& arguments) {
-  Outcome outcome;
-  const std::string command = "'" SLUICE_PROGRAM "' " + arguments + " 2>&1 </dev/null";
-  std::FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) outcome.output += static_cast<char>(c);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-  return outcome;
+// Splits at blanks.
+Outcome run(const std::string& line) {
+  std::istringstream words(line);
+  return test::run_program({std::istream_iterator<std::string>(words), {}});
 }
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
-}
-
-std::string config(const std::string& name) {
-  return "'" + test::source_path("configs/" + name).string() + "'";
 }
 
 // A topology file of its own for one test.
@@ -63,14 +51,14 @@ TEST_SUITE("cli/program") {
     const Outcome outcome = run("--help");
     CHECK(outcome.exit_code == 0);
     for (const char* part : {"plan", "generate", "chat", "Examples:", "78 ", "69 ", "130 "})
-      CHECK(contains(outcome.output, part));
+      CHECK(contains(outcome.out, part));
   }
 
   TEST_CASE("help: every verb has its own with an example") {
     for (const std::string verb : {"plan", "generate", "chat"}) {
       const Outcome outcome = run(verb + " --help");
       CHECK(outcome.exit_code == 0);
-      CHECK(contains(outcome.output, "  sluice " + verb));
+      CHECK(contains(outcome.out, "  sluice " + verb));
     }
   }
 
@@ -87,52 +75,51 @@ TEST_SUITE("cli/program") {
   }
 
   TEST_CASE("plan: prints a plan and exits with 0") {
-    const Outcome outcome = run("plan " + config("three-processes-tcp.toml"));
+    const Outcome outcome = test::run_program({"plan", test::source_path("configs/three-processes-tcp.toml").string()});
     CHECK(outcome.exit_code == 0);
-    CHECK(contains(outcome.output, "spawn:middle/cpu:0"));
-    CHECK(contains(outcome.output, "stage 1    -> stage 2    tcp"));
+    CHECK(contains(outcome.out, "spawn:middle/cpu:0"));
+    CHECK(contains(outcome.out, "stage 1    -> stage 2    tcp"));
   }
 
   TEST_CASE("plan: a file that is not there exits with 78") {
     const Outcome outcome = run("plan none.toml");
     CHECK(outcome.exit_code == 78);
-    CHECK(contains(outcome.output, "cannot read the topology file 'none.toml'"));
+    CHECK(contains(outcome.err, "cannot read the topology file 'none.toml'"));
   }
 
   TEST_CASE("plan: a mistake in the file exits with 78 and names line, column and the nearest key") {
     const TemporaryFile file("[model]\npath = 'm'\ndtyp = 'f32'\n");
-    const Outcome outcome = run("plan '" + file.path() + "'");
+    const Outcome outcome = test::run_program({"plan", file.path()});
     CHECK(outcome.exit_code == 78);
-    CHECK(contains(outcome.output,
-                   file.path() + ":3:1: unknown key 'dtyp' in [model]; the nearest known key is 'dtype'"));
+    CHECK(contains(outcome.err, file.path() + ":3:1: unknown key 'dtyp' in [model]; the nearest known key is 'dtype'"));
   }
 
   TEST_CASE("plan: a model that is not there exits with 78 and names the place of its path") {
     const TemporaryFile file("[model]\npath = 'no-such-model'\n[[stage]]\nlayers = '0'\n");
-    const Outcome outcome = run("plan '" + file.path() + "'");
+    const Outcome outcome = test::run_program({"plan", file.path()});
     CHECK(outcome.exit_code == 78);
-    CHECK(contains(outcome.output, file.path() + ":2:8: [model] path 'no-such-model' is no directory"));
+    CHECK(contains(outcome.err, file.path() + ":2:8: [model] path 'no-such-model' is no directory"));
   }
 
   TEST_CASE("plan: stages that do not fit the model exit with 78") {
     const TemporaryFile file("[model]\npath = '" + test::source_path("examples/models/storyteller-llama").string() +
                              "'\n[[stage]]\nlayers = '0-6'\n");
-    const Outcome outcome = run("plan '" + file.path() + "'");
+    const Outcome outcome = test::run_program({"plan", file.path()});
     CHECK(outcome.exit_code == 78);
-    CHECK(contains(outcome.output, "stage 0 has layers 0-6, but the model's last layer is 5"));
+    CHECK(contains(outcome.err, "stage 0 has layers 0-6, but the model's last layer is 5"));
   }
 
   TEST_CASE("generate and chat: without an engine exit with 69") {
     for (const std::string verb : {"generate -p x", "chat"}) {
       const Outcome outcome = run(verb + " --connect ipc:///nonexistent/sluice --connect-timeout-ms 20");
       CHECK(outcome.exit_code == 69);
-      CHECK(contains(outcome.output, "sluice: transport_lost: "));
+      CHECK(contains(outcome.err, "sluice: transport_lost: "));
     }
   }
 
   TEST_CASE("generate: with --json a failure is an object on standard output") {
     const Outcome outcome = run("generate -p x --json --connect ipc:///nonexistent/sluice --connect-timeout-ms 20");
-    CHECK(contains(outcome.output, R"({"type":"failed","code":"transport_lost",)"));
+    CHECK(contains(outcome.out, R"({"type":"failed","code":"transport_lost",)"));
   }
 
   TEST_CASE("generate: an address of another kind exits with 78") {
