@@ -1,7 +1,7 @@
 // A seeded world around Ledger and StreamTable: clients that behave well and badly, an engine with known tokens, and
 // links that keep order each but not among each other. Every choice follows from the seed.
 //
-// What it checks is in SimulatedClient::take_next (what one client sees) and SimulatedWorld::finish (what is left over).
+// What it checks: in SimulatedClient what one client sees, in SimulatedWorld::check the bounds, in finish what is left.
 #pragma once
 
 #include <cstdint>
