@@ -27,7 +27,8 @@
 
 namespace sluice {
 
-// ZeroMQ's routing id of a client's connection: 1 to 255 opaque bytes.
+// ZeroMQ's routing id of a client's connection: 1 to 255 opaque bytes. Toward the responder the ledger names one
+// attachment of that connection in its place (pipeline/request/ledger.h); the responder gives it back as it is.
 struct ClientRoute {
   std::string bytes;
 
