@@ -43,6 +43,17 @@ double largest_difference(const std::vector<float>& found, const std::vector<dou
   return largest;
 }
 
+// Sanitizers make the scalar path some thirty times slower: there it computes the first case alone.
+bool is_left_out(kernels::IsaPath path, std::size_t index) {
+#ifdef __SANITIZE_ADDRESS__
+  return path == kernels::IsaPath::kScalar && index > 0;
+#else
+  (void)path;
+  (void)index;
+  return false;
+#endif
+}
+
 const auto kStoryteller = test::source_path("examples/models/storyteller-llama");
 
 }  // namespace
@@ -53,7 +64,9 @@ TEST_SUITE("pipeline/stage golden") {
     for (const auto path : kernels::available_isa_paths()) {
       CAPTURE(kernels::to_string(path));
       Pipeline pipeline({.model_dir = kStoryteller, .path = path});
-      for (const auto& expected : golden) {
+      for (std::size_t i = 0; i < golden.size(); ++i) {
+        if (is_left_out(path, i)) continue;
+        const auto& expected = golden[i];
         CAPTURE(expected["text"].get<std::string>());
         auto generation = generation_of(expected, 64);
         pipeline.generate({&generation});
@@ -98,7 +111,9 @@ TEST_SUITE("pipeline/stage golden") {
     for (const auto path : kernels::available_isa_paths()) {
       CAPTURE(kernels::to_string(path));
       Pipeline pipeline({.model_dir = kStoryteller, .dtype = DType::kBF16, .compute = DType::kBF16, .path = path});
-      for (const auto& expected : golden) {
+      for (std::size_t i = 0; i < golden.size(); ++i) {
+        if (is_left_out(path, i)) continue;
+        const auto& expected = golden[i];
         auto generation = generation_of(expected, 1);
         pipeline.generate({&generation});
         CHECK(largest_difference(generation.prompt_logprobs, expected["prompt_logprobs"]) < 5e-2);
