@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 
-namespace sluice::pipeline {
+namespace sluice {
 
 namespace {
 
@@ -253,4 +253,4 @@ std::string Membership::describe(std::uint32_t stage) const {
          std::to_string(place.first_layer + place.num_layers - 1) + ")";
 }
 
-}  // namespace sluice::pipeline
+}  // namespace sluice

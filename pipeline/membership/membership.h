@@ -24,7 +24,7 @@
 #include "base/id.h"
 #include "base/messages/control.h"
 
-namespace sluice::pipeline {
+namespace sluice {
 
 enum class WorkerKind : std::uint8_t {
   kHead,     // This process.
@@ -154,4 +154,4 @@ class Membership {
   bool is_up_ = false;
 };
 
-}  // namespace sluice::pipeline
+}  // namespace sluice

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "pipeline/membership/membership.h"
 
-namespace sluice::pipeline {
+namespace sluice {
 namespace {
 
 using std::chrono::milliseconds;
@@ -156,4 +156,4 @@ TEST_SUITE("pipeline/membership/simulation") {
 }
 
 }  // namespace
-}  // namespace sluice::pipeline
+}  // namespace sluice

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace sluice::pipeline {
+namespace sluice {
 namespace {
 
 using std::chrono::milliseconds;
@@ -185,4 +185,4 @@ TEST_SUITE("pipeline/membership") {
 }
 
 }  // namespace
-}  // namespace sluice::pipeline
+}  // namespace sluice

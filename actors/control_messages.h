@@ -1,0 +1,76 @@
+// What actors tell each other through CAF mailboxes: wiring, epochs, loss, shutdown. Data travels on links, never here.
+//
+//   supervisor -> stage    : StageAssign, StageConnect, StageRelease     stage -> owner      : StageReady, StageFailed,
+//   supervisor -> batcher  : PipelineReady, PipelineLost                                       LoadProgress
+//   supervisor -> ingress  : Availability                                batcher -> supervisor : PipelineBroken
+//   engine     -> ingress  : Drain                                       ingress -> engine     : Drained
+//   engine     -> everyone : Stop                                        supervisor -> engine  : EngineReport
+//
+// A stage's owner is the supervisor in the head process, the worker actor elsewhere.
+#pragma once
+
+#include <caf/all.hpp>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/messages/control.h"
+
+namespace sluice::actors {
+
+// All stages of the epoch are loaded and connected: connect to stage 0 and expect results of that epoch.
+struct PipelineReady {
+  Epoch epoch;
+  std::string input_address;
+};
+
+// The epoch is over: sequences in flight fail with the error.
+struct PipelineLost {
+  Epoch epoch;
+  Error error;
+};
+
+// What the engine lacks, or nothing: then requests are admitted.
+struct Availability {
+  std::optional<Error> error;
+};
+
+// A step is overdue, or a link of the pipeline was lost, in this epoch.
+struct PipelineBroken {
+  Epoch epoch;
+  std::string reason;
+};
+
+// Refuse new requests; answer Drained when none is left.
+struct Drain {};
+struct Drained {};
+
+// End now. Sockets are closed on the actor's own thread.
+struct Stop {};
+
+// To whoever started the engine: progress of loading, or why the pipeline is up, down, or cannot start.
+struct EngineReport {
+  enum class Kind : std::uint8_t { kProgress, kUp, kDown, kLoadFailed };
+  Kind kind = Kind::kProgress;
+  std::uint64_t bytes_done = 0;   // kProgress: over all stages.
+  std::uint64_t bytes_total = 0;
+  Error error;                    // kDown, kLoadFailed.
+};
+
+}  // namespace sluice::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageAssign)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageConnect)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageRelease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageReady)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageFailed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::LoadProgress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineReady)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineLost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Availability)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineBroken)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Drain)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Stop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::EngineReport)

@@ -1,0 +1,52 @@
+// A CAF actor on a thread of its own that waits for its mailbox and its ZeroMQ sockets in one poll.
+//
+// A subclass says what to do with control messages (make_behavior), what to wait for (watch, next_timer) and what to do
+// when something may have happened (advance). advance() works until nothing more can be done without blocking: sockets are
+// edge-triggered behind their descriptors, so what it leaves unread is not announced again.
+//
+// Owns:    an eventfd that enqueue() pokes when the actor sleeps.
+// Thread:  everything but enqueue() runs on the actor's thread. Sockets are made before the spawn or on this thread, and
+//          closed on this thread, in close().
+// Errors:  nothing here throws; a handler that lets an exception out ends the actor, and its monitors see it.
+#pragma once
+
+#include <caf/all.hpp>
+
+#include "base/clock.h"
+#include "transport/zmq/poller.h"
+
+namespace sluice::actors {
+
+class PollingActor : public caf::blocking_actor {
+ public:
+  explicit PollingActor(caf::actor_config& config);
+  ~PollingActor() override;
+
+  void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override;
+  void act() final;
+
+ protected:
+  // Handlers of control messages; Stop is handled here.
+  virtual caf::message_handler make_behavior() = 0;
+  virtual void watch(transport::Poller& poller) const = 0;  // Links bring their own timers along.
+  virtual TimePoint next_timer() const = 0;
+  virtual void advance(TimePoint now) = 0;
+  virtual void close() = 0;
+
+  void stop() { is_stopping_ = true; }
+  TimePoint now() const { return clock_.now(); }
+
+ private:
+  void take_mail(caf::behavior& behavior);
+  void sleep(transport::Poller& poller);
+
+  SteadyClock clock_;
+  int wake_fd_ = -1;
+  bool is_stopping_ = false;
+};
+
+// Lowers the calling thread's priority (nice +10): beside busy threads of equal priority an I/O wake-up waits for a
+// scheduler tick (4 ms), beside nicer ones it does not.
+void make_compute_thread();
+
+}  // namespace sluice::actors

@@ -1,0 +1,36 @@
+#include "actors/ports.h"
+
+namespace sluice::actors {
+
+namespace {
+
+// Links of one epoch end with it: what they give back is stale, and its owner plans anew.
+std::optional<std::string> loss_in(const std::vector<transport::LinkEvent>& events) {
+  std::optional<std::string> reason;
+  for (const transport::LinkEvent& event : events) {
+    if (const auto* lost = std::get_if<transport::PeerLost>(&event)) reason = std::string(to_string(lost->reason));
+  }
+  return reason;
+}
+
+}  // namespace
+
+std::optional<std::string> OutPort::advance(TimePoint now) {
+  link_.on_event(now);
+  std::optional<std::string> lost = loss_in(link_.take_events());
+  while (!waiting_.empty() && link_.offer(std::move(waiting_.front()), now)) waiting_.pop_front();
+  return lost;
+}
+
+std::optional<std::string> InPort::advance(TimePoint now) {
+  link_.on_event(now);
+  return loss_in(link_.take_events());
+}
+
+std::optional<Result<LinkMessage>> InPort::receive_any(TimePoint now) {
+  std::optional<transport::Message> message = link_.receive(now);
+  if (!message) return std::nullopt;
+  return transport::decode_link_message(*message);
+}
+
+}  // namespace sluice::actors

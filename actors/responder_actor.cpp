@@ -1,0 +1,69 @@
+#include "actors/responder_actor.h"
+
+#include <spdlog/spdlog.h>
+
+#include "transport/codec/client_codec.h"
+
+namespace sluice::actors {
+
+namespace {
+
+std::vector<std::byte> encode_answer(const ServerMessage& message) {
+  const transport::Message frames = transport::encode(message);
+  const auto bytes = frames.front().bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+ResponderActor::ResponderActor(caf::actor_config& config, std::unique_ptr<ResponderPorts> ports,
+                               StreamTableConfig table_config, std::shared_ptr<const Tokenizer> tokenizer)
+    : PollingActor(config),
+      ports_(std::move(ports)),
+      tokenizer_(std::move(tokenizer)),
+      table_(table_config, *tokenizer_, encode_answer) {}
+
+void ResponderActor::watch(transport::Poller& poller) const {
+  poller.add(ports_->from_ingress);
+  poller.add(ports_->from_tokenizer);
+  poller.add(ports_->from_batcher);
+  poller.add(ports_->to_ingress);
+  poller.add(ports_->to_batcher);
+}
+
+void ResponderActor::advance(TimePoint now) {
+  ports_->from_ingress.advance(now);
+  ports_->from_tokenizer.advance(now);
+  ports_->from_batcher.advance(now);
+  ports_->to_ingress.advance(now);
+  ports_->to_batcher.advance(now);
+  if (table_.next_timer() <= now && has_room()) send(table_.on_timer(now), now);
+
+  // The ingress first: it opens streams that the others feed.
+  bool is_busy = true;
+  while (is_busy) {
+    is_busy = take_one(ports_->from_ingress, now);
+    is_busy = take_one(ports_->from_tokenizer, now) || is_busy;
+    is_busy = take_one(ports_->from_batcher, now) || is_busy;
+  }
+}
+
+bool ResponderActor::take_one(InPort& port, TimePoint now) {
+  if (!has_room()) return false;
+  auto input = port.receive<ResponderInput>(now);
+  if (!input) return false;
+  if (input->ok()) {
+    send(table_.on_message(std::move(**input), now), now);
+  } else {
+    spdlog::error("responder: dropped a message: {}", to_string(input->error()));
+  }
+  port.consumed();
+  return true;
+}
+
+void ResponderActor::send(const ResponderActions& actions, TimePoint now) {
+  for (const ResponderSignal& signal : actions.to_batcher) ports_->to_batcher.send_any(signal, now);
+  for (const IngressInput& answer : actions.to_ingress) ports_->to_ingress.send_any(answer, now);
+}
+
+}  // namespace sluice::actors

@@ -1,0 +1,71 @@
+#include "actors/tokenizer_actor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace sluice::actors {
+
+namespace {
+
+std::uint64_t to_us(Duration duration) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+}
+
+}  // namespace
+
+TokenizerActor::TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text)
+    : PollingActor(config), ports_(std::move(ports)), text_(std::move(text)) {}
+
+void TokenizerActor::watch(transport::Poller& poller) const {
+  poller.add(ports_->from_ingress);
+  poller.add(ports_->to_batcher);
+  poller.add(ports_->to_responder);
+}
+
+void TokenizerActor::advance(TimePoint now) {
+  ports_->from_ingress.advance(now);
+  ports_->to_batcher.advance(now);
+  ports_->to_responder.advance(now);
+  while (ports_->to_batcher.has_room() && ports_->to_responder.has_room()) {
+    auto input = ports_->from_ingress.receive<TokenizerInput>(now);
+    if (!input) break;
+    if (input->ok()) {
+      take(**input, now);
+    } else {
+      spdlog::error("tokenizer: dropped a message of the ingress: {}", to_string(input->error()));
+    }
+    ports_->from_ingress.consumed();
+    now = this->now();
+  }
+}
+
+void TokenizerActor::take(const TokenizerInput& input, TimePoint received) {
+  if (const auto* submission = std::get_if<Submission>(&input)) {
+    tokenize(*submission, received);
+  } else {
+    ports_->to_batcher.send(std::get<SequenceCancel>(input), received);
+  }
+}
+
+void TokenizerActor::tokenize(const Submission& submission, TimePoint received) {
+  const EncodeOptions options{submission.add_special_tokens, submission.parse_special_tokens};
+  auto ids = encode_prompt(submission.prompt, options, *text_.tokenizer, *text_.chat_template, text_.limits);
+  const TimePoint done = now();
+  const std::uint64_t elapsed_us = to_us(done - received);
+  if (!ids.ok()) {
+    StreamEnd end{submission.sequence, std::move(ids).error(), {}, {}, {}};
+    end.times.tokenize_us = submission.age_us + elapsed_us;
+    ports_->to_responder.send(end, done);
+    return;
+  }
+
+  SequenceStart start{submission.sequence, std::move(*ids), submission.spec, submission.time_left, 0};
+  const auto room = text_.limits.context_tokens - static_cast<std::uint32_t>(start.prompt_ids.size());
+  start.spec.max_tokens = std::min(start.spec.max_tokens, room);
+  start.tokenize_us = submission.age_us + elapsed_us;
+  if (start.time_left.us) *start.time_left.us -= std::min(*start.time_left.us, elapsed_us);
+  ports_->to_batcher.send(start, done);
+}
+
+}  // namespace sluice::actors

@@ -1,0 +1,48 @@
+// Turns prompts into token ids: Submission in, SequenceStart to the batcher or StreamEnd with an error to the responder.
+// Cancels pass through behind the submissions that they are about.
+//
+// Owns:    its link ends. The tokenizer and template are shared and immutable.
+// Thread:  its own.
+// Errors:  each submission that cannot be encoded becomes one StreamEnd.
+#pragma once
+
+#include <memory>
+
+#include "actors/polling_actor.h"
+#include "actors/ports.h"
+#include "pipeline/text/prompt_encoder.h"
+
+namespace sluice::actors {
+
+struct TokenizerPorts {
+  InPort from_ingress;
+  OutPort to_batcher;
+  OutPort to_responder;
+};
+
+struct TextModel {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const ChatTemplate> chat_template;
+  PromptLimits limits;
+};
+
+class TokenizerActor final : public PollingActor {
+ public:
+  TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text);
+
+ protected:
+  caf::message_handler make_behavior() override { return {}; }
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override { return TimePoint::never(); }
+  void advance(TimePoint now) override;
+  void close() override { ports_.reset(); }
+
+ private:
+  void take(const TokenizerInput& input, TimePoint received);
+  void tokenize(const Submission& submission, TimePoint received);
+
+  std::unique_ptr<TokenizerPorts> ports_;
+  TextModel text_;
+};
+
+}  // namespace sluice::actors
