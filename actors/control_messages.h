@@ -2,7 +2,7 @@
 //
 //   supervisor -> stage    : StageAssign, StageConnect, StageRelease     stage -> owner      : StageReady, StageFailed,
 //   supervisor -> batcher  : PipelineReady, PipelineLost                                       LoadProgress
-//   supervisor -> ingress  : Availability                                batcher -> supervisor : PipelineBroken
+//   supervisor, batcher -> ingress : Availability                        batcher -> supervisor : PipelineBroken
 //   engine     -> ingress  : Drain                                       ingress -> engine     : Drained
 //   engine     -> everyone : Stop                                        supervisor -> engine  : EngineReport
 //
@@ -23,6 +23,7 @@ namespace sluice::actors {
 struct PipelineReady {
   Epoch epoch;
   std::string input_address;
+  caf::actor supervisor;  // Wants to hear of PipelineBroken.
 };
 
 // The epoch is over: sequences in flight fail with the error.
@@ -31,8 +32,10 @@ struct PipelineLost {
   Error error;
 };
 
-// What the engine lacks, or nothing: then requests are admitted.
+// What the engine lacks in this epoch, from the supervisor; or nothing, from the batcher once it feeds the pipeline: then
+// requests are admitted. The two are not ordered: an epoch that was ended does not come back.
 struct Availability {
+  Epoch epoch;
   std::optional<Error> error;
 };
 
@@ -42,8 +45,10 @@ struct PipelineBroken {
   std::string reason;
 };
 
-// Refuse new requests; answer Drained when none is left.
-struct Drain {};
+// Refuse new requests; tell `reply_to` Drained when none is left.
+struct Drain {
+  caf::actor reply_to;
+};
 struct Drained {};
 
 // End now. Sockets are closed on the actor's own thread.

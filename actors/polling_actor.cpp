@@ -35,6 +35,7 @@ void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit
 }
 
 void PollingActor::act() {
+  begin();
   caf::behavior behavior = make_behavior().or_else([this](const Stop&) { stop(); });
   transport::Poller poller;
   while (!is_stopping_) {

@@ -28,6 +28,8 @@ class PollingActor : public caf::blocking_actor {
  protected:
   // Handlers of control messages; Stop is handled here.
   virtual caf::message_handler make_behavior() = 0;
+  // First thing on the actor's thread.
+  virtual void begin() {}
   virtual void watch(transport::Poller& poller) const = 0;  // Links bring their own timers along.
   virtual TimePoint next_timer() const = 0;
   virtual void advance(TimePoint now) = 0;

@@ -31,7 +31,8 @@ class ResponderActor final : public PollingActor {
  protected:
   caf::message_handler make_behavior() override { return {}; }
   void watch(transport::Poller& poller) const override;
-  TimePoint next_timer() const override { return table_.next_timer(); }
+  // Without room a timer could do nothing; room comes with a message.
+  TimePoint next_timer() const override { return has_room() ? table_.next_timer() : TimePoint::never(); }
   void advance(TimePoint now) override;
   void close() override { ports_.reset(); }
 

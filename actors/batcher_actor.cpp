@@ -1,0 +1,166 @@
+#include "actors/batcher_actor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace sluice::actors {
+
+BatcherActor::BatcherActor(caf::actor_config& config, std::unique_ptr<BatcherPorts> ports, BatcherSettings settings,
+                           transport::Context context, caf::actor ingress)
+    : PollingActor(config),
+      ports_(std::move(ports)),
+      settings_(std::move(settings)),
+      context_(std::move(context)),
+      ingress_(std::move(ingress)),
+      scheduler_(settings_.scheduler, Epoch{1}) {}
+
+caf::message_handler BatcherActor::make_behavior() {
+  return {[this](const PipelineReady& ready) { attach(ready); }, [this](const PipelineLost& lost) { detach(lost); }};
+}
+
+void BatcherActor::attach(const PipelineReady& ready) {
+  SLUICE_CHECK_EQ(ready.epoch, scheduler_.epoch());
+  supervisor_ = ready.supervisor;
+  is_broken_ = false;
+  const TimePoint now = this->now();
+  auto link = transport::LinkOut::connect(context_, ready.input_address, {"batcher", 0, ready.epoch},
+                                          settings_.link_limits, now);
+  if (!link.ok()) return report_broken("the batcher cannot reach the first stage: " + link.error().message);
+  ports_->to_first_stage.emplace(std::move(*link));
+  ports_->from_last_stage.set_epoch(ready.epoch);
+  ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
+  caf::anon_send(ingress_, Availability{ready.epoch, std::nullopt});
+}
+
+void BatcherActor::detach(const PipelineLost& lost) {
+  ports_->to_first_stage.reset();
+  in_flight_.clear();
+  down_error_ = lost.error;
+  scheduler_.fail_all(lost.error, Epoch{lost.epoch.value + 1}, now());
+}
+
+void BatcherActor::report_broken(const std::string& reason) {
+  if (is_broken_) return;
+  is_broken_ = true;
+  spdlog::warn("batcher: epoch {}: {}", scheduler_.epoch().value, reason);
+  caf::anon_send(supervisor_, PipelineBroken{scheduler_.epoch(), reason});
+}
+
+void BatcherActor::watch(transport::Poller& poller) const {
+  poller.add(ports_->from_tokenizer);
+  poller.add(ports_->from_responder);
+  poller.add(ports_->from_last_stage);
+  poller.add(ports_->to_responder);
+  if (is_up()) poller.add(*ports_->to_first_stage);
+}
+
+TimePoint BatcherActor::next_timer() const {
+  // Without room for outputs a timer could do nothing; room comes with a message.
+  TimePoint next = ports_->to_responder.has_room() ? scheduler_.next_deadline() : TimePoint::never();
+  if (!in_flight_.empty() && !is_broken_) next = std::min(next, in_flight_.front().overdue);
+  return next;
+}
+
+void BatcherActor::advance(TimePoint now) {
+  ports_->from_tokenizer.advance(now);
+  ports_->from_responder.advance(now);
+  ports_->to_responder.advance(now);
+  const auto lost_result = ports_->from_last_stage.advance(now);
+  if (is_up()) {
+    const auto lost_input = ports_->to_first_stage->advance(now);
+    if (lost_input) report_broken("the link to the first stage was lost: " + *lost_input);
+    if (lost_result) report_broken("the link from the last stage was lost: " + *lost_result);
+  }
+  if (!in_flight_.empty() && in_flight_.front().overdue <= now) report_broken("a step is overdue");
+
+  if (ports_->to_responder.has_room()) scheduler_.expire(now);
+  bool is_busy = true;
+  while (is_busy) {
+    is_busy = take_signal(now);
+    is_busy = take_sequence(now) || is_busy;
+    is_busy = take_result(now) || is_busy;
+    is_busy = dispatch_step(now) || is_busy;
+    now = this->now();
+  }
+}
+
+bool BatcherActor::take_signal(TimePoint now) {
+  auto input = ports_->from_responder.receive<ResponderSignal>(now);
+  if (!input) return false;
+  if (!input->ok()) {
+    spdlog::error("batcher: dropped a message of the responder: {}", to_string(input->error()));
+  } else if (const auto* stop = std::get_if<StreamStop>(&**input)) {
+    scheduler_.stop(*stop, now);
+  } else {
+    scheduler_.pause(std::get<StreamPause>(**input));
+  }
+  ports_->from_responder.consumed();
+  flush_outputs(now);
+  return true;
+}
+
+bool BatcherActor::take_sequence(TimePoint now) {
+  if (!ports_->to_responder.has_room()) return false;
+  auto input = ports_->from_tokenizer.receive<BatcherInput>(now);
+  if (!input) return false;
+  if (!input->ok()) {
+    spdlog::error("batcher: dropped a message of the tokenizer: {}", to_string(input->error()));
+  } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {
+    start(std::move(*sequence), now);
+  } else {
+    scheduler_.cancel(std::get<SequenceCancel>(**input).sequence, now);
+  }
+  ports_->from_tokenizer.consumed();
+  flush_outputs(now);
+  return true;
+}
+
+void BatcherActor::start(SequenceStart start, TimePoint now) {
+  if (!is_up()) {
+    // It was admitted before the ingress heard of the loss.
+    StreamEnd end{start.sequence, down_error_, {}, {}, {}};
+    end.usage.prompt_tokens = static_cast<std::uint32_t>(start.prompt_ids.size());
+    end.times.tokenize_us = start.tokenize_us;
+    ports_->to_responder.send(end, now);
+    return;
+  }
+  const Result<void> started = scheduler_.start(std::move(start), now);
+  if (!started.ok()) spdlog::error("batcher: refused a sequence: {}", to_string(started.error()));
+}
+
+bool BatcherActor::take_result(TimePoint now) {
+  if (!ports_->to_responder.has_room()) return false;
+  auto input = ports_->from_last_stage.receive<StepResult>(now);
+  if (!input) return false;
+  Result<void> completed;
+  if (!input->ok()) {
+    completed = std::move(*input).error();
+  } else if ((**input).epoch == scheduler_.epoch()) {
+    completed = scheduler_.complete(**input, now);
+    if (completed.ok() && !in_flight_.empty()) in_flight_.pop_front();
+  }
+  ports_->from_last_stage.consumed();
+  if (!completed.ok()) report_broken("a result of the last stage is refused: " + completed.error().message);
+  flush_outputs(now);
+  return true;
+}
+
+bool BatcherActor::dispatch_step(TimePoint now) {
+  if (!is_up() || is_broken_) return false;
+  if (!ports_->to_first_stage->has_room() || !ports_->to_responder.has_room()) return false;
+  std::optional<StageBatch> batch = scheduler_.plan(now);
+  flush_outputs(now);
+  if (!batch) return false;
+  in_flight_.push_back({batch->step, now + settings_.step_timeout});
+  ports_->to_first_stage->send(*batch, now);
+  return true;
+}
+
+void BatcherActor::flush_outputs(TimePoint now) {
+  for (const SchedulerOutput& output : scheduler_.take_outputs()) ports_->to_responder.send_any(output, now);
+}
+
+}  // namespace sluice::actors

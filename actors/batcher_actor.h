@@ -1,0 +1,78 @@
+// The heart: sequences in, micro-batches out to the first stage, results in from the last, tokens out to the responder.
+// What is computed when is Scheduler's (pipeline/schedule/scheduler.h). Be paranoid about adding lines here.
+//
+// Owns:    the Scheduler (sequences, block tables), its link ends, the times of the steps in flight.
+// Thread:  its own.
+// Errors:  a result that breaks the rules, an overdue step or a lost link of the pipeline is reported to the supervisor
+//          once per epoch; it answers with PipelineLost and, when the pipeline is set up anew, PipelineReady.
+// Pressure: plans and takes results only while the responder has room; always reads the responder's signals.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "actors/control_messages.h"
+#include "actors/polling_actor.h"
+#include "actors/ports.h"
+#include "pipeline/schedule/scheduler.h"
+#include "transport/zmq/context.h"
+
+namespace sluice::actors {
+
+struct BatcherPorts {
+  InPort from_tokenizer;
+  InPort from_responder;
+  InPort from_last_stage;
+  OutPort to_responder;
+  std::optional<OutPort> to_first_stage;  // While the pipeline is up.
+};
+
+struct BatcherSettings {
+  SchedulerConfig scheduler;
+  transport::LinkLimits link_limits;  // Toward the first stage.
+  Duration step_timeout = std::chrono::seconds(30);
+};
+
+class BatcherActor final : public PollingActor {
+ public:
+  BatcherActor(caf::actor_config& config, std::unique_ptr<BatcherPorts> ports, BatcherSettings settings,
+               transport::Context context, caf::actor ingress);
+
+ protected:
+  caf::message_handler make_behavior() override;
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override;
+  void advance(TimePoint now) override;
+  void close() override { ports_.reset(); }
+
+ private:
+  struct StepInFlight {
+    StepId step;
+    TimePoint overdue;
+  };
+
+  bool is_up() const { return ports_->to_first_stage.has_value(); }
+  void attach(const PipelineReady& ready);
+  void detach(const PipelineLost& lost);
+  void report_broken(const std::string& reason);
+
+  bool take_signal(TimePoint now);
+  bool take_sequence(TimePoint now);
+  bool take_result(TimePoint now);
+  bool dispatch_step(TimePoint now);
+  void start(SequenceStart start, TimePoint now);
+  void flush_outputs(TimePoint now);
+
+  std::unique_ptr<BatcherPorts> ports_;
+  BatcherSettings settings_;
+  transport::Context context_;
+  caf::actor ingress_;
+  caf::actor supervisor_;  // Whoever sent the last PipelineReady.
+  Scheduler scheduler_;
+  std::deque<StepInFlight> in_flight_;
+  bool is_broken_ = false;                 // Reported in this epoch.
+  Error down_error_{ErrorCode::kUnavailable, "the pipeline is not up yet", 1000};
+};
+
+}  // namespace sluice::actors

@@ -1,0 +1,135 @@
+#include "actors/ingress_actor.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "transport/codec/client_codec.h"
+
+namespace sluice::actors {
+
+namespace {
+
+Entropy draw_entropy() {
+  Entropy entropy;
+  SLUICE_CHECK_EQ(getrandom(&entropy.seed, sizeof entropy.seed, 0), static_cast<ssize_t>(sizeof entropy.seed));
+  SLUICE_CHECK_EQ(getrandom(entropy.token.bytes.data(), entropy.token.bytes.size(), 0),
+                  static_cast<ssize_t>(entropy.token.bytes.size()));
+  return entropy;
+}
+
+}  // namespace
+
+IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config)
+    : PollingActor(config),
+      ports_(std::move(ports)),
+      message_bytes_max_(ledger_config.message_bytes_max),
+      ledger_(std::move(ledger_config)) {
+  ledger_.set_unavailable(Error{ErrorCode::kUnavailable, "the engine is starting", 1000});
+}
+
+caf::message_handler IngressActor::make_behavior() {
+  return {[this](const Availability& availability) { set_availability(availability); },
+          [this](const Drain& drain) {
+            drain_ = drain;
+            ledger_.set_unavailable(Error{ErrorCode::kUnavailable, "the engine is shutting down", 1000});
+          }};
+}
+
+void IngressActor::set_availability(const Availability& availability) {
+  if (drain_) return;
+  if (availability.error) {
+    ended_epoch_ = std::max(ended_epoch_, Epoch{availability.epoch.value - 1});
+    ledger_.set_unavailable(availability.error);
+  } else if (availability.epoch > ended_epoch_) {
+    ledger_.set_unavailable(std::nullopt);
+  }
+}
+
+void IngressActor::watch(transport::Poller& poller) const {
+  // A socket that we would not read must not wake us.
+  if (has_room()) poller.add(ports_->clients);
+  poller.add(ports_->from_responder);
+  poller.add(ports_->to_tokenizer);
+  poller.add(ports_->to_responder);
+}
+
+void IngressActor::advance(TimePoint now) {
+  ports_->from_responder.advance(now);
+  ports_->to_tokenizer.advance(now);
+  ports_->to_responder.advance(now);
+  bool is_busy = true;
+  while (is_busy) {
+    is_busy = take_answer(now);
+    is_busy = take_client_message(now) || is_busy;
+  }
+  if (has_room()) {
+    for (const transport::Route& route : ports_->clients.take_disconnected()) {
+      send(ledger_.on_disconnected(ClientRoute{route.id}, now), now);
+    }
+  }
+  if (ledger_.next_timer() <= now && has_room()) send(ledger_.on_timer(now), now);
+  finish_drain();
+}
+
+bool IngressActor::take_client_message(TimePoint now) {
+  if (!has_room()) return false;
+  auto incoming = ports_->clients.receive();
+  if (!incoming) return false;
+  const ClientRoute route{std::move(incoming->route.id)};
+  if (const std::size_t bytes = size_bytes(incoming->message); bytes > message_bytes_max_) {
+    const Error error{ErrorCode::kInvalidRequest, "message has " + std::to_string(bytes) + " bytes, the limit is " +
+                                                      std::to_string(message_bytes_max_)};
+    send(ledger_.on_undecodable(route, error), now);
+    return true;
+  }
+  Result<ClientMessage> message = transport::decode_client_message(incoming->message);
+  if (message.ok()) {
+    send(ledger_.on_client(route, std::move(*message), now, draw_entropy()), now);
+  } else {
+    send(ledger_.on_undecodable(route, message.error()), now);
+  }
+  return true;
+}
+
+bool IngressActor::take_answer(TimePoint now) {
+  auto input = ports_->from_responder.receive<IngressInput>(now);
+  if (!input) return false;
+  if (!input->ok()) {
+    spdlog::error("ingress: dropped a message of the responder: {}", to_string(input->error()));
+  } else if (const auto* answer = std::get_if<ClientAnswer>(&**input)) {
+    forward(*answer, now);
+  } else {
+    send(ledger_.on_released(std::get<StreamReleased>(**input), now), now);
+  }
+  ports_->from_responder.consumed();
+  return true;
+}
+
+void IngressActor::forward(const ClientAnswer& answer, TimePoint now) {
+  const std::optional<ClientRoute> route = ledger_.on_answer(answer);
+  if (!route) return;
+  const auto bytes = std::make_shared<const std::vector<std::byte>>(answer.frame);
+  send_to_client(*route, {transport::Frame(bytes, *bytes)}, now);
+}
+
+void IngressActor::send(IngressActions actions, TimePoint now) {
+  for (const ResponderInput& message : actions.to_responder) ports_->to_responder.send_any(message, now);
+  for (const TokenizerInput& message : actions.to_tokenizer) ports_->to_tokenizer.send_any(message, now);
+  for (const auto& [route, message] : actions.to_clients) send_to_client(route, transport::encode(message), now);
+}
+
+void IngressActor::send_to_client(const ClientRoute& route, const transport::Message& message, TimePoint now) {
+  const Result<bool> sent = ports_->clients.send(transport::Route{route.bytes}, message);
+  if (sent.ok() && *sent) return;
+  // Gone, or its queue is full although its credit bounds what we send: it has stopped reading altogether.
+  send(ledger_.on_disconnected(route, now), now);
+}
+
+void IngressActor::finish_drain() {
+  if (!drain_ || !drain_->reply_to || ledger_.stats().requests_running > 0) return;
+  caf::anon_send(drain_->reply_to, Drained{});
+  drain_->reply_to = nullptr;
+}
+
+}  // namespace sluice::actors

@@ -1,0 +1,55 @@
+// The door: clients' messages in, admission, and answers out. The rules are Ledger's (pipeline/request/ledger.h).
+//
+// Owns:    the clients' ROUTER socket, the Ledger, its link ends.
+// Thread:  its own.
+// Errors:  bytes of clients are hostile: what is no message, or too large, is answered with Failed and changes nothing.
+// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so that no circle of
+//           waiting actors can form.
+#pragma once
+
+#include <memory>
+
+#include "actors/control_messages.h"
+#include "actors/polling_actor.h"
+#include "actors/ports.h"
+#include "pipeline/request/ledger.h"
+#include "transport/zmq/router_socket.h"
+
+namespace sluice::actors {
+
+struct IngressPorts {
+  transport::RouterSocket clients;
+  InPort from_responder;
+  OutPort to_tokenizer;
+  OutPort to_responder;
+};
+
+class IngressActor final : public PollingActor {
+ public:
+  IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config);
+
+ protected:
+  caf::message_handler make_behavior() override;
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override { return has_room() ? ledger_.next_timer() : TimePoint::never(); }
+  void advance(TimePoint now) override;
+  void close() override { ports_.reset(); }
+
+ private:
+  bool has_room() const { return ports_->to_tokenizer.has_room() && ports_->to_responder.has_room(); }
+  bool take_client_message(TimePoint now);
+  bool take_answer(TimePoint now);
+  void forward(const ClientAnswer& answer, TimePoint now);
+  void send(IngressActions actions, TimePoint now);
+  void send_to_client(const ClientRoute& route, const transport::Message& message, TimePoint now);
+  void set_availability(const Availability& availability);
+  void finish_drain();
+
+  std::unique_ptr<IngressPorts> ports_;
+  std::uint32_t message_bytes_max_;
+  Ledger ledger_;
+  Epoch ended_epoch_{0};             // Of the last loss: its late news of being up are stale.
+  std::optional<Drain> drain_;
+};
+
+}  // namespace sluice::actors

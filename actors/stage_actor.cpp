@@ -1,0 +1,158 @@
+#include "actors/stage_actor.h"
+
+#include <spdlog/spdlog.h>
+
+namespace sluice::actors {
+
+namespace {
+
+// Whether an executor made for `a` serves `b`: all but epoch and addresses agree.
+bool same_stage(const StageAssign& a, StageAssign b) {
+  b.epoch = a.epoch;
+  b.input_address = a.input_address;
+  b.window = a.window;
+  return a == b;
+}
+
+Result<StageSpec> make_spec(const StageAssign& assign) {
+  const auto path = kernels::parse_isa_path(assign.kernel_path);
+  if (!path.ok()) return path.error();
+  StageSpec spec;
+  spec.model_dir = assign.model_path;
+  spec.first_layer = assign.first_layer;
+  spec.num_layers = assign.num_layers;
+  spec.dtype = assign.dtype;
+  spec.compute = assign.compute;
+  spec.path = *path;
+  spec.threads = assign.threads;
+  spec.block_tokens = assign.block_tokens;
+  spec.num_blocks = assign.num_blocks;
+  spec.max_batch_tokens = assign.max_batch_tokens;
+  return spec;
+}
+
+}  // namespace
+
+StageActor::StageActor(caf::actor_config& config, transport::Context context, caf::actor owner)
+    : PollingActor(config), context_(std::move(context)), owner_(std::move(owner)) {}
+
+caf::message_handler StageActor::make_behavior() {
+  return {[this](const StageAssign& message) { assign(message); },
+          [this](const StageConnect& message) { connect(message); },
+          [this](const StageRelease&) {
+            release();
+            executor_.reset();
+            loaded_.reset();
+          }};
+}
+
+void StageActor::assign(const StageAssign& assign) {
+  release();
+  Result<StageReady> ready = set_up(assign);
+  if (!ready.ok()) {
+    input_.reset();
+    caf::anon_send(owner_, StageFailed{assign.epoch, assign.stage, std::move(ready).error()});
+    return;
+  }
+  assigned_ = assign;
+  caf::anon_send(owner_, *ready);
+}
+
+Result<StageReady> StageActor::set_up(const StageAssign& assign) {
+  if (executor_ != nullptr && loaded_ && same_stage(*loaded_, assign)) {
+    executor_->forget_sequences();
+  } else if (auto loaded = load(assign); !loaded.ok()) {
+    return std::move(loaded).error();
+  }
+  auto link = transport::LinkIn::bind(context_, assign.input_address,
+                                      {"stage-" + std::to_string(assign.stage), 0, assign.epoch},
+                                      link_limits(assign.window));
+  if (!link.ok()) return std::move(link).error();
+  input_.emplace(std::move(*link));
+  return StageReady{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),
+                    executor_->kv_cache_bytes()};
+}
+
+Result<void> StageActor::load(const StageAssign& assign) {
+  executor_.reset();
+  loaded_.reset();
+  const auto spec = make_spec(assign);
+  if (!spec.ok()) return spec.error();
+  auto executor = StageExecutor::create(*spec, [&](std::uint64_t done, std::uint64_t total) {
+    caf::anon_send(owner_, LoadProgress{assign.epoch, assign.stage, done, total});
+  });
+  if (!executor.ok()) return std::move(executor).error();
+  executor_ = std::move(*executor);
+  loaded_ = assign;
+  return {};
+}
+
+void StageActor::connect(const StageConnect& connect) {
+  if (!assigned_ || connect.epoch != assigned_->epoch) return;
+  auto link = transport::LinkOut::connect(context_, connect.output_address,
+                                          {"stage-" + std::to_string(connect.stage), 0, connect.epoch},
+                                          link_limits(assigned_->window), now());
+  if (!link.ok()) return fail(std::move(link).error());
+  output_.emplace(std::move(*link));
+}
+
+void StageActor::release() {
+  input_.reset();
+  output_.reset();
+  assigned_.reset();
+}
+
+void StageActor::fail(Error error) {
+  spdlog::error("stage {}: {}", assigned_->stage, to_string(error));
+  const StageFailed failed{assigned_->epoch, assigned_->stage, std::move(error)};
+  release();
+  caf::anon_send(owner_, failed);
+}
+
+void StageActor::watch(transport::Poller& poller) const {
+  if (input_) poller.add(*input_);
+  if (output_) poller.add(*output_);
+}
+
+void StageActor::advance(TimePoint now) {
+  // A lost neighbour is for the supervisor to find: it may come back in a new epoch only.
+  if (input_) input_->advance(now);
+  if (output_) output_->advance(now);
+  while (run_step(now)) now = this->now();
+}
+
+bool StageActor::run_step(TimePoint now) {
+  if (!input_ || !output_ || !output_->has_room()) return false;
+  auto batch = input_->receive<StageBatch>(now);
+  if (!batch) return false;
+  if (!batch->ok()) {
+    fail(std::move(*batch).error());
+    return false;
+  }
+  if ((**batch).epoch != assigned_->epoch) {
+    input_->consumed();
+    return true;
+  }
+  Result<StageOutput> output = executor_->run(**batch);
+  if (!output.ok()) {
+    fail(std::move(output).error());
+    return false;
+  }
+  std::visit([&](const auto& message) { output_->send(message, this->now()); }, *output);
+  input_->consumed();
+  // Mail and grants between steps: one step may be long.
+  input_->advance(this->now());
+  output_->advance(this->now());
+  return mailbox().empty();
+}
+
+transport::LinkLimits link_limits(const LinkWindow& window) {
+  transport::LinkLimits limits;
+  limits.window = window;
+  limits.max_message_bytes = std::max<std::uint64_t>(limits.max_message_bytes, window.bytes);
+  limits.queue_messages = 2 * window.messages;
+  limits.queue_bytes = 2 * window.bytes;
+  return limits;
+}
+
+}  // namespace sluice::actors

@@ -1,0 +1,57 @@
+// One stage: its layers over the micro-batches that come in, hidden states or samples out. The work is StageExecutor's
+// (pipeline/stage/stage_executor.h).
+//
+// Told by its owner (supervisor or worker actor): StageAssign (load, bind, answer StageReady), StageConnect, StageRelease.
+// A StageAssign of a new epoch for the same layers keeps the weights and forgets every sequence.
+//
+// Owns:    the executor with weights and KV blocks, its two link ends.
+// Thread:  its own, at nice +10: it computes on it.
+// Errors:  what fails in loading or running becomes one StageFailed to the owner; then the stage waits to be assigned anew.
+// Pressure: takes the next micro-batch only when its output has room.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "actors/control_messages.h"
+#include "actors/polling_actor.h"
+#include "actors/ports.h"
+#include "pipeline/stage/stage_executor.h"
+#include "transport/zmq/context.h"
+
+namespace sluice::actors {
+
+class StageActor final : public PollingActor {
+ public:
+  StageActor(caf::actor_config& config, transport::Context context, caf::actor owner);
+
+ protected:
+  void begin() override { make_compute_thread(); }
+  caf::message_handler make_behavior() override;
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override { return TimePoint::never(); }
+  void advance(TimePoint now) override;
+  void close() override { release(); }
+
+ private:
+  void assign(const StageAssign& assign);
+  Result<StageReady> set_up(const StageAssign& assign);
+  Result<void> load(const StageAssign& assign);
+  void connect(const StageConnect& connect);
+  void release();
+  void fail(Error error);
+  bool run_step(TimePoint now);
+
+  transport::Context context_;
+  caf::actor owner_;
+  std::optional<StageAssign> assigned_;      // While set up.
+  std::optional<StageAssign> loaded_;        // What the executor was made for.
+  std::unique_ptr<StageExecutor> executor_;
+  std::optional<InPort> input_;
+  std::optional<OutPort> output_;
+};
+
+// The limits of every link of a pipeline with this window.
+transport::LinkLimits link_limits(const LinkWindow& window);
+
+}  // namespace sluice::actors

@@ -1,0 +1,234 @@
+#include "actors/supervisor_actor.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include "transport/codec/control_codec.h"
+
+namespace sluice::actors {
+
+namespace {
+
+std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages) {
+  std::vector<StagePlace> places;
+  for (const SupervisedStage& stage : stages) places.push_back(stage.place);
+  return places;
+}
+
+std::string with_epoch(std::string address, Epoch epoch) {
+  const std::string placeholder = "{epoch}";
+  if (const auto at = address.find(placeholder); at != std::string::npos) {
+    address.replace(at, placeholder.size(), std::to_string(epoch.value));
+  }
+  return address;
+}
+
+bool has_ended(const ChildProcess& child) {
+  pollfd item{child.exit_fd(), POLLIN, 0};
+  return poll(&item, 1, 0) == 1;
+}
+
+}  // namespace
+
+SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control,
+                                 SupervisorSettings settings)
+    : PollingActor(config),
+      control_(std::move(control)),
+      settings_(std::move(settings)),
+      membership_(places_of(settings_.stages), settings_.limits),
+      progress_(settings_.stages.size()) {}
+
+caf::message_handler SupervisorActor::make_behavior() {
+  return {[this](const Begin& begin) { begin_with(begin); },
+          [this](const StageReady& ready) { membership_.on_ready(settings_.stages[ready.stage].place.worker, ready, now()); },
+          [this](const StageFailed& failed) {
+            membership_.on_failed(settings_.stages[failed.stage].place.worker, failed, now());
+          },
+          [this](const LoadProgress& progress) {
+            membership_.on_progress(settings_.stages[progress.stage].place.worker, progress, now());
+            note_progress(progress);
+          },
+          [this](const PipelineBroken& broken) { membership_.on_pipeline_broken(broken.epoch, broken.reason, now()); }};
+}
+
+void SupervisorActor::begin_with(const Begin& begin) {
+  peers_ = begin.peers;
+  for (std::size_t i = 0; i < begin.local_stages.size(); ++i) settings_.stages[i].local = begin.local_stages[i];
+  has_begun_ = true;
+  membership_.start(now());
+}
+
+void SupervisorActor::watch(transport::Poller& poller) const {
+  if (control_ != nullptr) poller.add(*control_);
+  for (const auto& [name, child] : children_) poller.add_fd(child.exit_fd());
+}
+
+void SupervisorActor::advance(TimePoint now) {
+  if (!has_begun_) return;
+  look_after_children(now);
+  if (control_ != nullptr) {
+    while (auto incoming = control_->receive()) take_worker_message(incoming->route, incoming->message, now);
+    for (const transport::Route& route : control_->take_disconnected()) {
+      for (const auto& [name, known] : routes_) {
+        if (known != route) continue;
+        lose(std::string(name), "its connection was lost", now);
+        break;
+      }
+    }
+  }
+  if (membership_.next_timer() <= now) membership_.on_timer(now);
+  carry_out_actions(now);
+}
+
+void SupervisorActor::close() {
+  for (const auto& [name, route] : routes_) {
+    [[maybe_unused]] const auto sent = control_->send(route, transport::encode(HeadMessage{WorkerShutdown{}}));
+  }
+  children_.clear();
+  control_.reset();
+}
+
+void SupervisorActor::take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now) {
+  Result<WorkerMessage> decoded = transport::decode_worker_message(message);
+  if (!decoded.ok()) {
+    spdlog::warn("supervisor: ignored a message: {}", to_string(decoded.error()));
+    return;
+  }
+  if (const auto* hello = std::get_if<WorkerHello>(&*decoded)) return take_hello(route, *hello, now);
+  for (const auto& [name, known] : routes_) {
+    if (known != route) continue;
+    if (const auto* ready = std::get_if<StageReady>(&*decoded)) membership_.on_ready(name, *ready, now);
+    if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership_.on_failed(name, *failed, now);
+    if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
+      membership_.on_progress(name, *progress, now);
+      note_progress(*progress);
+    }
+    return;
+  }
+}
+
+void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
+  const Result<void> accepted = membership_.on_hello(hello, now);
+  const HeadMessage answer = accepted.ok() ? HeadMessage{WorkerWelcome{}} : HeadMessage{WorkerRefused{accepted.error()}};
+  const Result<bool> sent = control_->send(route, transport::encode(answer));
+  if (!accepted.ok()) {
+    spdlog::warn("supervisor: refused a worker: {}", accepted.error().message);
+    return;
+  }
+  routes_[hello.name] = route;
+  if (!sent.ok()) return lose(hello.name, "it left at once", now);
+  spdlog::info("supervisor: worker {} (process {}, {} cpus, {}) is here", hello.name, hello.process_id, hello.cpus,
+               hello.kernel_path);
+}
+
+void SupervisorActor::lose(const std::string& worker, const std::string& reason, TimePoint now) {
+  spdlog::warn("supervisor: worker {} was lost: {}", worker, reason);
+  routes_.erase(worker);
+  membership_.on_worker_lost(worker, reason, now);
+}
+
+void SupervisorActor::look_after_children(TimePoint now) {
+  for (auto child = children_.begin(); child != children_.end();) {
+    if (!has_ended(child->second)) {
+      ++child;
+      continue;
+    }
+    const std::string name = child->first;
+    const std::string reason = child->second.reap();
+    child = children_.erase(child);
+    lose(name, reason, now);
+  }
+}
+
+void SupervisorActor::note_progress(const LoadProgress& progress) {
+  if (progress.stage >= progress_.size()) return;
+  progress_[progress.stage] = progress;
+  EngineReport report;
+  for (const LoadProgress& stage : progress_) {
+    report.bytes_done += stage.bytes_done;
+    report.bytes_total += stage.bytes_total;
+  }
+  caf::anon_send(peers_.engine, report);
+}
+
+void SupervisorActor::carry_out_actions(TimePoint now) {
+  // Carrying one out may cause others: a worker that cannot be started is lost.
+  bool has_acted = false;
+  for (auto actions = membership_.take_actions(); !actions.empty(); actions = membership_.take_actions()) {
+    has_acted = true;
+    for (const MembershipAction& action : actions) {
+      std::visit([&](const auto& alternative) { carry_out(alternative, now); }, action);
+    }
+  }
+  if (has_acted) tell_availability();
+}
+
+void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
+  auto child = ChildProcess::start(settings_.worker_program, {"worker", "--connect", control_->address(), "--name",
+                                                              action.worker, "--spawned"});
+  if (!child.ok()) return lose(action.worker, child.error().message, now);
+  spdlog::info("supervisor: started {} as process {}", action.worker, child->pid());
+  children_.insert_or_assign(action.worker, std::move(*child));
+}
+
+void SupervisorActor::carry_out(const KillWorker& action, TimePoint) {
+  routes_.erase(action.worker);
+  children_.erase(action.worker);
+}
+
+void SupervisorActor::carry_out(const AssignStage& action, TimePoint now) {
+  StageAssign assign = settings_.stages[action.stage].assign;
+  assign.epoch = action.epoch;
+  assign.input_address = with_epoch(assign.input_address, action.epoch);
+  tell_stage(action.worker, action.stage, assign, now);
+}
+
+void SupervisorActor::carry_out(const ConnectStage& action, TimePoint now) {
+  const std::string output = action.output_address.value_or(settings_.results_address);
+  tell_stage(action.worker, action.stage, StageConnect{action.epoch, action.stage, output}, now);
+}
+
+void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
+  spdlog::info("supervisor: the pipeline is up (epoch {})", action.epoch.value);
+  caf::anon_send(peers_.batcher, PipelineReady{action.epoch, action.input_address, caf::actor_cast<caf::actor>(this)});
+  report(EngineReport::Kind::kUp);
+}
+
+void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {
+  spdlog::warn("supervisor: the pipeline is down: {}", action.error.message);
+  tell_availability();
+  caf::anon_send(peers_.batcher, PipelineLost{action.epoch, action.error});
+  report(EngineReport::Kind::kDown, action.error);
+}
+
+void SupervisorActor::carry_out(const LoadFailed& action, TimePoint) {
+  spdlog::error("supervisor: stage {} cannot be loaded: {}", action.stage, to_string(action.error));
+  report(EngineReport::Kind::kLoadFailed, action.error);
+}
+
+template <class T>
+void SupervisorActor::tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now) {
+  if (const caf::actor& local = settings_.stages[stage].local) {
+    caf::anon_send(local, message);
+    return;
+  }
+  const auto route = routes_.find(worker);
+  if (route == routes_.end()) return;
+  const Result<bool> sent = control_->send(route->second, transport::encode(HeadMessage{message}));
+  if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
+}
+
+void SupervisorActor::tell_availability() {
+  if (auto lacks = membership_.unavailable()) {
+    caf::anon_send(peers_.ingress, Availability{membership_.epoch(), std::move(lacks)});
+  }
+}
+
+void SupervisorActor::report(EngineReport::Kind kind, Error error) {
+  EngineReport message;
+  message.kind = kind;
+  message.error = std::move(error);
+  caf::anon_send(peers_.engine, message);
+}
+
+}  // namespace sluice::actors

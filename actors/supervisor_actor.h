@@ -1,0 +1,93 @@
+// Starts, watches and restarts what runs the stages, and sets the pipeline up. Who runs what, and in which order things
+// come up, is Membership's (pipeline/membership/membership.h); this actor carries its actions out.
+//
+// Owns:    Membership, the ROUTER socket toward workers, the child processes.
+// Thread:  its own.
+// Errors:  messages of workers are hostile bytes: what is none is logged and ignored. A worker that dies is an event.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/child_process.h"
+#include "actors/control_messages.h"
+#include "actors/polling_actor.h"
+#include "pipeline/membership/membership.h"
+#include "transport/zmq/router_socket.h"
+
+namespace sluice::actors {
+
+struct SupervisedStage {
+  StagePlace place;
+  StageAssign assign;  // All but the epoch; "{epoch}" in its input address stands for the epoch.
+  caf::actor local;    // Where place.kind is kHead.
+};
+
+struct SupervisorSettings {
+  std::vector<SupervisedStage> stages;
+  std::string results_address;      // Of the batcher, where the last stage sends to.
+  std::string worker_program;       // Runs spawned workers.
+  MembershipLimits limits;
+};
+
+struct SupervisorPeers {
+  caf::actor ingress;
+  caf::actor batcher;
+  caf::actor engine;  // Gets EngineReports.
+};
+
+class SupervisorActor final : public PollingActor {
+ public:
+  // `control` is absent where every stage runs in this process. The stages' own actors report to this one.
+  SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control, SupervisorSettings settings);
+
+  // Sent once by the engine, when everyone exists.
+  struct Begin {
+    SupervisorPeers peers;
+    std::vector<caf::actor> local_stages;  // By stage; null where a stage is not local.
+  };
+
+ protected:
+  caf::message_handler make_behavior() override;
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override { return membership_.next_timer(); }
+  void advance(TimePoint now) override;
+  void close() override;
+
+ private:
+  void begin_with(const Begin& begin);
+  void take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now);
+  void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
+  void note_progress(const LoadProgress& progress);
+  void lose(const std::string& worker, const std::string& reason, TimePoint now);
+  void look_after_children(TimePoint now);
+
+  void carry_out_actions(TimePoint now);
+  void carry_out(const LaunchWorker& action, TimePoint now);
+  void carry_out(const KillWorker& action, TimePoint now);
+  void carry_out(const AssignStage& action, TimePoint now);
+  void carry_out(const ConnectStage& action, TimePoint now);
+  void carry_out(const PipelineUp& action, TimePoint now);
+  void carry_out(const PipelineDown& action, TimePoint now);
+  void carry_out(const LoadFailed& action, TimePoint now);
+  template <class T>
+  void tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now);
+  void tell_availability();
+  void report(EngineReport::Kind kind, Error error = {});
+
+  std::unique_ptr<transport::RouterSocket> control_;
+  SupervisorSettings settings_;
+  SupervisorPeers peers_;
+  Membership membership_;
+  std::map<std::string, transport::Route> routes_;   // Of present workers, by name.
+  std::map<std::string, ChildProcess> children_;     // By worker name.
+  std::vector<LoadProgress> progress_;               // By stage.
+  bool has_begun_ = false;
+};
+
+}  // namespace sluice::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::SupervisorActor::Begin)

@@ -1,0 +1,118 @@
+#include "actors/worker_actor.h"
+
+#include <spdlog/spdlog.h>
+
+#include "actors/stage_actor.h"
+#include "transport/codec/control_codec.h"
+
+namespace sluice::actors {
+
+namespace {
+
+// "tcp://127.0.0.1:*" on the host that this worker is reached at.
+std::string on_host(const std::string& address, const std::string& host) {
+  const std::string loopback = "tcp://127.0.0.1:";
+  if (host.empty() || !address.starts_with(loopback)) return address;
+  return "tcp://" + host + ":" + address.substr(loopback.size());
+}
+
+}  // namespace
+
+WorkerActor::WorkerActor(caf::actor_config& config, std::unique_ptr<transport::DealerSocket> head,
+                         WorkerSettings settings, transport::Context context, caf::actor main)
+    : PollingActor(config),
+      head_(std::move(head)),
+      settings_(std::move(settings)),
+      context_(std::move(context)),
+      main_(std::move(main)) {}
+
+caf::message_handler WorkerActor::make_behavior() {
+  return {[this](const StageReady& message) { tell_head(message); },
+          [this](const StageFailed& message) { tell_head(message); },
+          [this](const LoadProgress& message) { tell_head(message); }};
+}
+
+void WorkerActor::watch(transport::Poller& poller) const { poller.add(*head_); }
+
+void WorkerActor::advance(TimePoint now) {
+  while (!is_ended_) {
+    const auto message = head_->receive();
+    if (!message) break;
+    const Result<HeadMessage> decoded = transport::decode_head_message(*message);
+    if (decoded.ok()) {
+      take_head_message(*decoded, now);
+    } else {
+      spdlog::warn("worker: ignored a message: {}", to_string(decoded.error()));
+    }
+  }
+  if (head_->take_change() == transport::DealerSocket::Change::kLost && hello_at_ == TimePoint::never()) {
+    spdlog::warn("worker: the head was lost");
+    release_stages();
+    if (settings_.is_spawned) return end(Error{ErrorCode::kTransportLost, "the head was lost"});
+    hello_at_ = now;
+  }
+  if (!is_ended_ && hello_at_ <= now) say_hello(now);
+}
+
+void WorkerActor::say_hello(TimePoint now) {
+  // Fails until the connection is there: then the next try.
+  head_->send(transport::encode(WorkerMessage{settings_.hello}));
+  hello_at_ = now + settings_.hello_interval;
+}
+
+void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
+  if (std::holds_alternative<WorkerWelcome>(message)) {
+    if (hello_at_ != TimePoint::never()) spdlog::info("worker: {} is registered", settings_.hello.name);
+    hello_at_ = TimePoint::never();
+    refused_since_.reset();
+  } else if (const auto* refused = std::get_if<WorkerRefused>(&message)) {
+    take_refusal(refused->error, now);
+  } else if (const auto* assign = std::get_if<StageAssign>(&message)) {
+    StageAssign local = *assign;
+    local.input_address = on_host(local.input_address, settings_.stage_host);
+    caf::anon_send(stage_actor(assign->stage), local);
+  } else if (const auto* connect = std::get_if<StageConnect>(&message)) {
+    caf::anon_send(stage_actor(connect->stage), *connect);
+  } else if (const auto* release = std::get_if<StageRelease>(&message)) {
+    caf::anon_send(stage_actor(release->stage), *release);
+  } else {
+    end(std::nullopt);
+  }
+}
+
+void WorkerActor::take_refusal(const Error& error, TimePoint now) {
+  if (!refused_since_) refused_since_ = now;
+  const bool may_retry = is_retryable(error.code) && now - *refused_since_ < settings_.refused_patience;
+  if (!may_retry) end(error);
+}
+
+caf::actor& WorkerActor::stage_actor(std::uint32_t stage) {
+  const auto found = stages_.find(stage);
+  if (found != stages_.end()) return found->second;
+  const auto self = caf::actor_cast<caf::actor>(this);
+  return stages_.emplace(stage, home_system().spawn<StageActor, caf::detached>(context_, self)).first->second;
+}
+
+void WorkerActor::release_stages() {
+  for (const auto& [index, stage] : stages_) caf::anon_send(stage, StageRelease{index});
+}
+
+void WorkerActor::tell_head(const WorkerMessage& message) {
+  // Lost with the connection: then the head assigns anew.
+  if (!head_->send(transport::encode(message))) spdlog::warn("worker: the head cannot be reached");
+}
+
+void WorkerActor::end(std::optional<Error> error) {
+  if (is_ended_) return;
+  is_ended_ = true;
+  caf::anon_send(main_, WorkerEnded{std::move(error)});
+  stop();
+}
+
+void WorkerActor::close() {
+  for (const auto& [index, stage] : stages_) caf::anon_send(stage, Stop{});
+  stages_.clear();
+  head_.reset();
+}
+
+}  // namespace sluice::actors

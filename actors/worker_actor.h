@@ -1,0 +1,67 @@
+// A worker process's side of the supervisor: says hello, runs the stages it is given, passes on what they report.
+//
+// Owns:    the DEALER socket to the head, the stage actors of this process.
+// Thread:  its own.
+// Errors:  a refusal ends the worker, except that a name still taken is tried again for a while (the head may not have
+//          noticed yet that our predecessor died). When the head is lost, the stages are released; a named worker waits
+//          for it to come back, a spawned one ends.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/control_messages.h"
+#include "actors/polling_actor.h"
+#include "transport/zmq/dealer_socket.h"
+
+namespace sluice::actors {
+
+struct WorkerSettings {
+  WorkerHello hello;
+  bool is_spawned = false;
+  std::string stage_host;     // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
+  Duration hello_interval = std::chrono::milliseconds(100);
+  Duration refused_patience = std::chrono::seconds(10);
+};
+
+// How a worker ended: without error after WorkerShutdown or Stop.
+struct WorkerEnded {
+  std::optional<Error> error;
+};
+
+class WorkerActor final : public PollingActor {
+ public:
+  WorkerActor(caf::actor_config& config, std::unique_ptr<transport::DealerSocket> head, WorkerSettings settings,
+              transport::Context context, caf::actor main);
+
+ protected:
+  caf::message_handler make_behavior() override;
+  void watch(transport::Poller& poller) const override;
+  TimePoint next_timer() const override { return hello_at_; }
+  void advance(TimePoint now) override;
+  void close() override;
+
+ private:
+  void say_hello(TimePoint now);
+  void take_head_message(const HeadMessage& message, TimePoint now);
+  void take_refusal(const Error& error, TimePoint now);
+  caf::actor& stage_actor(std::uint32_t stage);
+  void release_stages();
+  void tell_head(const WorkerMessage& message);
+  void end(std::optional<Error> error);
+
+  std::unique_ptr<transport::DealerSocket> head_;
+  WorkerSettings settings_;
+  transport::Context context_;
+  caf::actor main_;
+  std::map<std::uint32_t, caf::actor> stages_;
+  TimePoint hello_at_{};                          // never() once welcomed.
+  std::optional<TimePoint> refused_since_;
+  bool is_ended_ = false;
+};
+
+}  // namespace sluice::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::WorkerEnded)
