@@ -21,6 +21,12 @@ caf::message_handler BatcherActor::make_behavior() {
   return {[this](const PipelineReady& ready) { attach(ready); }, [this](const PipelineLost& lost) { detach(lost); }};
 }
 
+void BatcherActor::close() {
+  ports_.reset();
+  ingress_ = nullptr;
+  supervisor_ = nullptr;
+}
+
 void BatcherActor::attach(const PipelineReady& ready) {
   SLUICE_CHECK_EQ(ready.epoch, scheduler_.epoch());
   supervisor_ = ready.supervisor;

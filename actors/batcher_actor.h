@@ -44,7 +44,7 @@ class BatcherActor final : public PollingActor {
   void watch(transport::Poller& poller) const override;
   TimePoint next_timer() const override;
   void advance(TimePoint now) override;
-  void close() override { ports_.reset(); }
+  void close() override;
 
  private:
   struct StepInFlight {

@@ -33,6 +33,7 @@ class PollingActor : public caf::blocking_actor {
   virtual void watch(transport::Poller& poller) const = 0;  // Links bring their own timers along.
   virtual TimePoint next_timer() const = 0;
   virtual void advance(TimePoint now) = 0;
+  // Last thing on the actor's thread: sockets down, handles to other actors dropped (they would keep each other alive).
   virtual void close() = 0;
 
   void stop() { is_stopping_ = true; }

@@ -4,11 +4,18 @@ namespace sluice::actors {
 
 namespace {
 
-// Links of one epoch end with it: what they give back is stale, and its owner plans anew.
+// Whether the session is over. After a disconnection or a silence it may go on: a dead process is noticed by the
+// supervisor, a hung one by its overdue step.
+bool ends_session(transport::LossReason reason) {
+  return reason != transport::LossReason::kDisconnected && reason != transport::LossReason::kTimeout;
+}
+
+// Messages that an ended session gives back belong to an epoch that is over: their owner plans anew.
 std::optional<std::string> loss_in(const std::vector<transport::LinkEvent>& events) {
   std::optional<std::string> reason;
   for (const transport::LinkEvent& event : events) {
-    if (const auto* lost = std::get_if<transport::PeerLost>(&event)) reason = std::string(to_string(lost->reason));
+    const auto* lost = std::get_if<transport::PeerLost>(&event);
+    if (lost != nullptr && ends_session(lost->reason)) reason = std::string(to_string(lost->reason));
   }
   return reason;
 }

@@ -49,7 +49,7 @@ class OutPort {
     std::visit([&](const auto& alternative) { send(alternative, now); }, message);
   }
 
-  // Reads grants, sends what they allow. The reason if the peer was lost.
+  // Reads grants, sends what they allow. The reason if the session with the peer ended.
   std::optional<std::string> advance(TimePoint now);
   void watch(transport::Poller& poller) const { link_.watch(poller); }
 
@@ -65,7 +65,7 @@ class InPort {
   const std::string& address() const { return link_.address(); }
   void set_epoch(Epoch epoch) { link_.set_epoch(epoch); }
 
-  // The reason if the peer was lost.
+  // The reason if the session with the peer ended.
   std::optional<std::string> advance(TimePoint now);
   // The next message as one of the alternatives that the actor takes. Say consumed() when it is dealt with.
   template <class Input>

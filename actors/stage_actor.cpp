@@ -102,6 +102,12 @@ void StageActor::release() {
   assigned_.reset();
 }
 
+void StageActor::close() {
+  release();
+  executor_.reset();
+  owner_ = nullptr;
+}
+
 void StageActor::fail(Error error) {
   spdlog::error("stage {}: {}", assigned_->stage, to_string(error));
   const StageFailed failed{assigned_->epoch, assigned_->stage, std::move(error)};

@@ -31,7 +31,7 @@ class StageActor final : public PollingActor {
   void watch(transport::Poller& poller) const override;
   TimePoint next_timer() const override { return TimePoint::never(); }
   void advance(TimePoint now) override;
-  void close() override { release(); }
+  void close() override;
 
  private:
   void assign(const StageAssign& assign);

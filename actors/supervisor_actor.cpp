@@ -86,6 +86,8 @@ void SupervisorActor::close() {
   }
   children_.clear();
   control_.reset();
+  peers_ = {};
+  for (SupervisedStage& stage : settings_.stages) stage.local = nullptr;
 }
 
 void SupervisorActor::take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now) {

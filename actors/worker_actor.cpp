@@ -113,6 +113,7 @@ void WorkerActor::close() {
   for (const auto& [index, stage] : stages_) caf::anon_send(stage, Stop{});
   stages_.clear();
   head_.reset();
+  main_ = nullptr;
 }
 
 }  // namespace sluice::actors

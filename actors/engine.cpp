@@ -1,0 +1,247 @@
+#include "actors/engine.h"
+
+#include <array>
+#include <caf/all.hpp>
+#include <filesystem>
+
+#include "actors/batcher_actor.h"
+#include "actors/ingress_actor.h"
+#include "actors/link_board.h"
+#include "actors/responder_actor.h"
+#include "actors/socket_directory.h"
+#include "actors/stage_actor.h"
+#include "actors/stage_assignments.h"
+#include "actors/supervisor_actor.h"
+#include "actors/tokenizer_actor.h"
+#include "kernels/cpu/isa_path.h"
+#include "pipeline/model/generation_config.h"
+#include "transport/zmq/context.h"
+
+namespace sluice::actors {
+
+namespace {
+
+// The diagram, inside the head process. The links to, between and from the stages are made by the stages of each epoch.
+constexpr std::array kLinks = {
+    LinkName{"ingress", "tokenizer"},    //
+    LinkName{"ingress", "responder"},    // opens, credits, attachments
+    LinkName{"tokenizer", "batcher"},    //
+    LinkName{"tokenizer", "responder"},  // prompts that cannot be encoded
+    LinkName{"batcher", "responder"},    // tokens
+    LinkName{"responder", "batcher"},    // stop strings, pauses
+    LinkName{"responder", "ingress"},    // answers
+};
+
+// What the actors are made of, read from the model directory once.
+struct Model {
+  TextModel text;
+  GenerationDefaults defaults;
+  std::string kernel_path;
+};
+
+Result<Model> load_model(const topology::Plan& plan) {
+  const std::filesystem::path directory = plan.topology.model.path;
+  auto tokenizer = Tokenizer::load(directory);
+  if (!tokenizer.ok()) return std::move(tokenizer).error();
+  auto chat_template = load_chat_template(directory);
+  if (!chat_template.ok()) return std::move(chat_template).error();
+  auto defaults = load_generation_defaults(directory, plan.model);
+  if (!defaults.ok()) return std::move(defaults).error();
+  const auto path = kernels::parse_isa_path(plan.topology.kernels.path);
+  if (!path.ok()) return path.error();
+  const PromptLimits limits{static_cast<TokenId>(plan.model.vocab_size), plan.context_tokens};
+  return Model{{std::move(*tokenizer), std::move(*chat_template), limits}, std::move(*defaults),
+               std::string(to_string(*path))};
+}
+
+LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
+  LedgerConfig config;
+  config.model = std::filesystem::path(plan.topology.model.path).filename().string();
+  config.max_requests = plan.topology.ingress.max_requests;
+  config.context_tokens = plan.context_tokens;
+  config.client_window_tokens = plan.topology.ingress.client_window_tokens;
+  config.message_bytes_max = plan.topology.ingress.message_bytes_max;
+  config.sampling_defaults = model.defaults.sampling;
+  config.limits.vocabulary_tokens = plan.model.vocab_size;
+  return config;
+}
+
+StreamTableConfig stream_config(const topology::IngressTopology& ingress) {
+  StreamTableConfig config;
+  config.client_window_tokens = ingress.client_window_tokens;
+  config.retention = {ingress.finished_count_max, ingress.finished_bytes_max, ingress.finished_keep_ms};
+  return config;
+}
+
+BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model) {
+  BatcherSettings settings;
+  SchedulerConfig& scheduler = settings.scheduler;
+  scheduler.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
+  scheduler.max_sequences = plan.topology.batcher.max_sequences;
+  scheduler.max_waiting = plan.topology.ingress.max_requests;
+  scheduler.block_tokens = plan.topology.batcher.block_tokens;
+  scheduler.num_blocks = plan.num_blocks;
+  scheduler.pipeline_depth = plan.pipeline_depth;
+  scheduler.context_tokens = plan.context_tokens;
+  scheduler.vocab_size = plan.model.vocab_size;
+  scheduler.eos_ids = model.defaults.eos_token_ids;
+  settings.link_limits = link_limits(plan.topology.links.window());
+  settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
+  return settings;
+}
+
+transport::SocketOptions socket_options(const topology::LinksTopology& links) {
+  transport::SocketOptions options;
+  options.heartbeat_interval = std::chrono::milliseconds(links.heartbeat_ms);
+  options.heartbeat_timeout = std::chrono::milliseconds(links.timeout_ms);
+  return options;
+}
+
+// Frames somewhat larger than allowed still get an answer; beyond that the connection is closed.
+Result<transport::RouterSocket> bind_clients(const transport::Context& context, const topology::Topology& topology) {
+  transport::SocketOptions options = socket_options(topology.links);
+  options.max_frame_bytes = 4ull * topology.ingress.message_bytes_max;
+  transport::ReceiveLimits limits;
+  limits.max_message_bytes = options.max_frame_bytes;
+  return transport::RouterSocket::bind(context, topology.ingress.bind, options, limits);
+}
+
+}  // namespace
+
+struct Engine::Parts {
+  explicit Parts(SocketDirectory directory) : sockets(std::move(directory)) {
+    actor_config.set("scheduler.max-threads", 1);
+    actor_config.set("scheduler.policy", caf::atom("sharing"));
+  }
+
+  void stop() {
+    for (const caf::actor& actor : actors) caf::anon_send(actor, Stop{});
+    actors.clear();
+    ingress = nullptr;
+  }
+
+  SocketDirectory sockets;
+  std::string ingress_address;
+  std::string control_address;
+  caf::actor_system_config actor_config;
+  std::unique_ptr<caf::actor_system> system;
+  std::unique_ptr<caf::scoped_actor> self;  // Gets EngineReports.
+  caf::actor ingress;
+  std::vector<caf::actor> actors;
+};
+
+Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const EngineOptions& options) {
+  // What can fail comes first: files, sockets.
+  auto model = load_model(plan);
+  if (!model.ok()) return std::move(model).error();
+  auto directory = SocketDirectory::create(plan.topology.links.directory);
+  if (!directory.ok()) return std::move(directory).error();
+  auto context = transport::Context::create();
+  if (!context.ok()) return std::move(context).error();
+  auto clients = bind_clients(*context, plan.topology);
+  if (!clients.ok()) return std::move(clients).error();
+  const transport::LinkLimits limits = link_limits(plan.topology.links.window());
+  auto links = LinkBoard::create(*context, kLinks, limits);
+  if (!links.ok()) return std::move(links).error();
+  auto results = transport::LinkIn::bind(*context, results_bind_address(plan, directory->path()),
+                                         {"results", 0, Epoch{1}}, limits);
+  if (!results.ok()) return std::move(results).error();
+  std::unique_ptr<transport::RouterSocket> control;
+  if (const std::string address = control_bind_address(plan, directory->path()); !address.empty()) {
+    auto bound = transport::RouterSocket::bind(*context, address, socket_options(plan.topology.links), {});
+    if (!bound.ok()) return std::move(bound).error();
+    control = std::make_unique<transport::RouterSocket>(std::move(*bound));
+  }
+
+  auto parts = std::make_unique<Parts>(std::move(*directory));
+  parts->ingress_address = clients->address();
+  if (control != nullptr) parts->control_address = control->address();
+  parts->system = std::make_unique<caf::actor_system>(parts->actor_config);
+  parts->self = std::make_unique<caf::scoped_actor>(*parts->system);
+  caf::actor_system& system = *parts->system;
+
+  SupervisorSettings supervision;
+  supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
+  supervision.results_address = results->address();
+  supervision.worker_program = options.worker_program;
+  supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
+  const std::vector<SupervisedStage> stages = supervision.stages;
+
+  const caf::actor ingress = system.spawn<IngressActor, caf::detached>(
+      std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
+                                                  links->out("ingress", "tokenizer"), links->out("ingress", "responder")}),
+      ledger_config(plan, *model));
+  const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
+      std::make_unique<TokenizerPorts>(TokenizerPorts{links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"),
+                                                      links->out("tokenizer", "responder")}),
+      model->text);
+  const caf::actor batcher = system.spawn<BatcherActor, caf::detached>(
+      std::make_unique<BatcherPorts>(BatcherPorts{links->in("tokenizer", "batcher"), links->in("responder", "batcher"),
+                                                  InPort(std::move(*results)), links->out("batcher", "responder"), {}}),
+      batcher_settings(plan, *model), *context, ingress);
+  const caf::actor responder = system.spawn<ResponderActor, caf::detached>(
+      std::make_unique<ResponderPorts>(ResponderPorts{
+          links->in("ingress", "responder"), links->in("tokenizer", "responder"), links->in("batcher", "responder"),
+          links->out("responder", "ingress"), links->out("responder", "batcher")}),
+      stream_config(plan.topology.ingress), model->text.tokenizer);
+  const caf::actor supervisor =
+      system.spawn<SupervisorActor, caf::detached>(std::move(control), std::move(supervision));
+  std::vector<caf::actor> local_stages;
+  for (const SupervisedStage& stage : stages) {
+    const bool is_local = stage.place.kind == WorkerKind::kHead;
+    local_stages.push_back(is_local ? system.spawn<StageActor, caf::detached>(*context, supervisor) : caf::actor());
+  }
+
+  parts->ingress = ingress;
+  parts->actors = {supervisor, ingress, tokenizer, batcher, responder};
+  for (const caf::actor& stage : local_stages) {
+    if (stage) parts->actors.push_back(stage);
+  }
+  const caf::actor engine = caf::actor_cast<caf::actor>(parts->self->ptr());
+  caf::anon_send(supervisor, SupervisorActor::Begin{{ingress, batcher, engine}, local_stages});
+  return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Engine::~Engine() {
+  parts_->stop();
+  parts_->self.reset();
+  parts_->system.reset();  // Waits for every actor.
+}
+
+const std::string& Engine::ingress_address() const { return parts_->ingress_address; }
+
+const std::string& Engine::control_address() const { return parts_->control_address; }
+
+std::optional<EngineReport> Engine::next_report(Duration timeout) {
+  std::optional<EngineReport> report;
+  (*parts_->self)->receive([&](const EngineReport& message) { report = message; }, caf::after(timeout) >> [] {});
+  return report;
+}
+
+Result<void> Engine::wait_until_up(Duration timeout) {
+  const SteadyClock clock;
+  const TimePoint end = clock.now() + timeout;
+  for (TimePoint now = clock.now(); now < end; now = clock.now()) {
+    const auto report = next_report(end - now);
+    if (!report) break;
+    if (report->kind == EngineReport::Kind::kUp) return {};
+    if (report->kind == EngineReport::Kind::kLoadFailed) return report->error;
+  }
+  return Error{ErrorCode::kUnavailable, "the pipeline did not come up in time"};
+}
+
+bool Engine::drain(Duration patience, const std::atomic<bool>* is_interrupted) {
+  caf::scoped_actor self(*parts_->system);
+  caf::anon_send(parts_->ingress, Drain{caf::actor_cast<caf::actor>(self.ptr())});
+  const SteadyClock clock;
+  const TimePoint end = clock.now() + patience;
+  bool is_drained = false;
+  while (!is_drained && clock.now() < end && !(is_interrupted != nullptr && *is_interrupted)) {
+    self->receive([&](const Drained&) { is_drained = true; }, caf::after(std::chrono::milliseconds(50)) >> [] {});
+  }
+  return is_drained;
+}
+
+}  // namespace sluice::actors

@@ -1,0 +1,93 @@
+#include "actors/stage_assignments.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace sluice::actors {
+
+namespace {
+
+using topology::Host;
+using topology::LinkTransport;
+using topology::Plan;
+
+WorkerKind kind_of(Host::Kind kind) {
+  switch (kind) {
+    case Host::Kind::kHead: return WorkerKind::kHead;
+    case Host::Kind::kSpawn: return WorkerKind::kSpawned;
+    case Host::Kind::kWorker:
+    case Host::Kind::kAny: return WorkerKind::kNamed;
+  }
+  return WorkerKind::kNamed;
+}
+
+LinkTransport transport_into(const Plan& plan, const std::string& to, const std::string& from) {
+  for (const topology::LinkPlan& link : plan.links) {
+    if (link.to == to && link.from == from) return link.transport;
+  }
+  check_failed(__FILE__, __LINE__, "the plan names every link", from + " to " + to);
+}
+
+std::string bind_address(LinkTransport transport, const std::string& directory, const std::string& name) {
+  switch (transport) {
+    case LinkTransport::kInproc: return "inproc://" + name;
+    case LinkTransport::kIpc: return "ipc://" + directory + "/" + name;
+    case LinkTransport::kTcp: return "tcp://127.0.0.1:*";
+  }
+  return {};
+}
+
+std::string stage_name(std::size_t stage) { return "stage " + std::to_string(stage); }
+
+StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, const std::string& kernel_path) {
+  StageAssign assign;
+  assign.stage = stage.stage;
+  assign.num_stages = static_cast<std::uint32_t>(plan.stages.size());
+  assign.model_path = plan.topology.model.path;
+  assign.first_layer = stage.first_layer;
+  assign.num_layers = stage.num_layers;
+  assign.dtype = plan.topology.model.dtype;
+  assign.compute = plan.topology.model.compute;
+  assign.kernel_path = kernel_path;
+  assign.threads = stage.threads;
+  assign.block_tokens = plan.topology.batcher.block_tokens;
+  assign.num_blocks = plan.num_blocks;
+  assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
+  assign.window = plan.topology.links.window();
+  return assign;
+}
+
+}  // namespace
+
+std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& kernel_path, const std::string& directory) {
+  std::vector<SupervisedStage> stages;
+  for (const topology::StagePlan& stage : plan.stages) {
+    SupervisedStage supervised;
+    const WorkerKind kind = kind_of(stage.place.host.kind);
+    supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker, kind, stage.first_layer, stage.num_layers};
+    supervised.assign = make_assign(plan, stage, kernel_path);
+    const std::string from = stage.stage == 0 ? "batcher" : stage_name(stage.stage - 1);
+    supervised.assign.input_address = bind_address(transport_into(plan, stage_name(stage.stage), from), directory,
+                                                   "stage-" + std::to_string(stage.stage) + "-epoch-{epoch}");
+    stages.push_back(std::move(supervised));
+  }
+  return stages;
+}
+
+std::string results_bind_address(const Plan& plan, const std::string& directory) {
+  const std::string last = stage_name(plan.stages.size() - 1);
+  return bind_address(transport_into(plan, "batcher", last), directory, "results");
+}
+
+std::string control_bind_address(const Plan& plan, const std::string& directory) {
+  if (!plan.needs_workers()) return {};
+  const bool has_named = std::any_of(plan.stages.begin(), plan.stages.end(), [](const topology::StagePlan& stage) {
+    return kind_of(stage.place.host.kind) == WorkerKind::kNamed;
+  });
+  if (has_named) return plan.topology.supervisor.bind;
+  const bool is_tcp = plan.topology.links.transport == topology::LinksTopology::Transport::kTcp;
+  return bind_address(is_tcp ? LinkTransport::kTcp : LinkTransport::kIpc, directory, "control");
+}
+
+}  // namespace sluice::actors

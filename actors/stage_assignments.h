@@ -1,0 +1,23 @@
+// From a plan to what the supervisor tells each stage: layers, memory, limits, and the addresses at which its links meet.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "actors/supervisor_actor.h"
+#include "pipeline/topology/plan.h"
+
+namespace sluice::actors {
+
+// Everything but the local actors. `directory` holds the ipc:// sockets. Input addresses carry "{epoch}", so that a new
+// epoch never meets an old socket.
+std::vector<SupervisedStage> make_stages(const topology::Plan& plan, const std::string& kernel_path,
+                                         const std::string& directory);
+
+// Where the batcher binds for the results of the last stage.
+std::string results_bind_address(const topology::Plan& plan, const std::string& directory);
+
+// Where the supervisor listens for workers; empty if the plan has none.
+std::string control_bind_address(const topology::Plan& plan, const std::string& directory);
+
+}  // namespace sluice::actors
