@@ -20,7 +20,7 @@ PollingActor::~PollingActor() { ::close(wake_fd_); }
 
 void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) {
   const auto id = element->mid;
-  const auto sender = element->sender;
+  const auto from = element->sender;
   switch (mailbox().push_back(std::move(element))) {
     case caf::intrusive::inbox_result::unblocked_reader: {
       const std::uint64_t one = 1;
@@ -28,7 +28,7 @@ void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit
       break;
     }
     case caf::intrusive::inbox_result::queue_closed:
-      if (id.is_request()) caf::detail::sync_request_bouncer{caf::exit_reason::unreachable}(sender, id);
+      if (id.is_request()) caf::detail::sync_request_bouncer{caf::exit_reason::unreachable}(from, id);
       break;
     case caf::intrusive::inbox_result::success: break;
   }
