@@ -15,6 +15,8 @@ using AddVerb = void (*)(CLI::App& app, ExitCode& exit_code);
 // In the order of --help. A new verb is one line here, one in verbs.h and a file.
 constexpr AddVerb kVerbs[] = {
     sluice::cli::add_plan,
+    sluice::cli::add_serve,
+    sluice::cli::add_worker,
     sluice::cli::add_generate,
     sluice::cli::add_chat,
 };
@@ -22,6 +24,7 @@ constexpr AddVerb kVerbs[] = {
 constexpr const char* kFooter = R"(
 Examples:
   sluice plan configs/two-processes.toml        what the topology resolves to
+  sluice serve configs/two-processes.toml       run it
   sluice generate -p "Once upon a time"         one request to a running engine
   sluice chat                                   a conversation with it
 

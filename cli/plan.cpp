@@ -6,23 +6,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/load_plan.h"
 #include "cli/verbs.h"
-#include "pipeline/model/model_config.h"
-#include "pipeline/topology/plan.h"
-#include "pipeline/topology/topology_parser.h"
 
 namespace sluice::cli {
 namespace {
 
 ExitCode run_plan(const std::string& file) {
-  const Result<topology::Topology> topology = topology::load_topology(file);
-  if (!topology.ok()) {
-    report(topology.error());
-    return kExitBadConfig;  // Whatever is wrong, a file that is not there included.
-  }
-  const Result<ModelConfig> model = load_model_config(topology->model.path);
-  if (!model.ok()) return report(model.error());
-  const Result<topology::Plan> plan = topology::make_plan(*topology, *model);
+  const Result<topology::Plan> plan = load_plan(file);
   if (!plan.ok()) return report(plan.error());
   std::cout << topology::render_plan(*plan) << std::flush;
   return std::cout.good() ? kExitOk : kExitFailure;

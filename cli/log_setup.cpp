@@ -1,0 +1,14 @@
+#include "cli/log_setup.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace sluice::cli {
+
+void set_up_log(const std::string& who, const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt(who));
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %n %^%l%$ %v");
+  spdlog::set_level(spdlog::level::from_str(level));
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,100 @@
+// sluice serve FILE: runs what a topology file describes, until it is told to stop.
+//
+// Standard output is for programs, a line per event, flushed at once:
+//   ingress tcp://127.0.0.1:5555      where clients connect
+//   control tcp://127.0.0.1:5550      where workers connect, if the topology has any
+//   ready                             requests are taken (again)
+//   down SENTENCE                     a stage was lost; requests are refused until the next `ready`
+// Standard error is for people: the log, and the progress of loading.
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "actors/engine.h"
+#include "cli/interrupt.h"
+#include "cli/load_plan.h"
+#include "cli/log_setup.h"
+#include "cli/verbs.h"
+
+namespace sluice::cli {
+namespace {
+
+struct ServeOptions {
+  std::string file;
+  std::string log_level = "info";
+  std::uint32_t drain_ms = 30'000;
+};
+
+void show_progress(const actors::EngineReport& report) {
+  // A line that rewrites itself is for terminals only.
+  if (report.bytes_total == 0 || isatty(STDERR_FILENO) == 0) return;
+  std::cerr << "\rloading weights " << 100 * report.bytes_done / report.bytes_total << " %";
+  if (report.bytes_done == report.bytes_total) std::cerr << "\r                      \r";
+  std::cerr << std::flush;
+}
+
+ExitCode drain(actors::Engine& engine, std::uint32_t drain_ms) {
+  std::atomic<bool>& interrupted = interrupt_flag();
+  interrupted = false;
+  std::cerr << "draining: waiting for requests that are running (Ctrl-C again: stop now)\n";
+  if (engine.drain(std::chrono::milliseconds(drain_ms), &interrupted)) return kExitOk;
+  std::cerr << "stopped with requests still running\n";
+  return kExitInterrupted;
+}
+
+ExitCode run_serve(const ServeOptions& options) {
+  set_up_log("sluice", options.log_level);
+  std::atomic<bool>& interrupted = interrupt_flag();
+  const Result<topology::Plan> plan = load_plan(options.file);
+  if (!plan.ok()) return report(plan.error());
+  auto engine = actors::Engine::start(*plan);
+  if (!engine.ok()) return report(engine.error());
+  std::cout << "ingress " << (*engine)->ingress_address() << '\n';
+  if (!(*engine)->control_address().empty()) std::cout << "control " << (*engine)->control_address() << '\n';
+  std::cout << std::flush;
+
+  bool has_been_up = false;
+  while (!interrupted) {
+    const auto news = (*engine)->next_report(std::chrono::milliseconds(200));
+    if (!news) continue;
+    switch (news->kind) {
+      case actors::EngineReport::Kind::kProgress: show_progress(*news); break;
+      case actors::EngineReport::Kind::kUp:
+        has_been_up = true;
+        std::cout << "ready" << std::endl;
+        break;
+      case actors::EngineReport::Kind::kDown: std::cout << "down " << news->error.message << std::endl; break;
+      case actors::EngineReport::Kind::kLoadFailed:
+        if (!has_been_up) return report(news->error);
+        break;
+    }
+  }
+  return drain(**engine, options.drain_ms);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* verb = app.add_subcommand("serve", "Run the engine that a topology file describes");
+  const auto options = std::make_shared<ServeOptions>();
+  verb->add_option("FILE", options->file, "Topology file (TOML)")->required();
+  verb->add_option("--log-level", options->log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")->capture_default_str();
+  verb->footer(R"(
+Prints "ingress ADDRESS" first and "ready" once requests are taken. Stages on host "spawn" are started as processes of
+their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new requests and ends when
+the running ones are done; a second one ends at once.
+
+Examples:
+  sluice serve configs/two-processes.toml
+  sluice serve configs/named-worker.toml & sluice worker --connect tcp://127.0.0.1:5550 --name worker-a)");
+  verb->callback([options, &exit_code] { exit_code = run_serve(*options); });
+}
+
+}  // namespace sluice::cli

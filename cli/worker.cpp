@@ -1,0 +1,49 @@
+// sluice worker: runs stages for a head elsewhere.
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "actors/worker.h"
+#include "cli/interrupt.h"
+#include "cli/log_setup.h"
+#include "cli/verbs.h"
+
+namespace sluice::cli {
+namespace {
+
+struct WorkerFlags {
+  actors::WorkerOptions worker;
+  std::string log_level = "info";
+};
+
+ExitCode run(const WorkerFlags& flags) {
+  set_up_log(flags.worker.name, flags.log_level);
+  std::atomic<bool>& interrupted = interrupt_flag();
+  const Result<void> ended = actors::run_worker(flags.worker, interrupted);
+  return ended.ok() ? kExitOk : report(ended.error());
+}
+
+}  // namespace
+
+void add_worker(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* verb = app.add_subcommand("worker", "Run stages for an engine's head, here or on another host");
+  const auto flags = std::make_shared<WorkerFlags>();
+  verb->add_option("--connect", flags->worker.connect, "The head's control address (printed by serve)")->required();
+  verb->add_option("--name", flags->worker.name, "The worker's name in the topology file")->required();
+  verb->add_option("--host", flags->worker.host, "Where this worker's stages are reached; default 127.0.0.1");
+  verb->add_option("--log-level", flags->log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  verb->add_flag("--spawned", flags->worker.is_spawned, "End with the head")->group("");
+  verb->footer(R"(
+Registers with the head and runs the stages that the topology file gives to its name. Loses nothing but its stages when
+the head goes away, and registers again when it is back. Needs the model directory under the path in the topology file.
+
+Example:
+  sluice worker --connect tcp://127.0.0.1:5550 --name worker-a)");
+  verb->callback([flags, &exit_code] { exit_code = run(*flags); });
+}
+
+}  // namespace sluice::cli
