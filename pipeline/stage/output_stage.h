@@ -47,6 +47,9 @@ class OutputStage {
   // update().
   StepResult run(const kernels::CpuContext& context, const StageBatch& batch, kernels::MatrixView<const float> hidden);
 
+  // A new epoch: its sequences are all opened anew.
+  void forget_sequences() { open_.clear(); }
+
   std::size_t num_open_sequences() const { return open_.size(); }
 
  private:

@@ -162,6 +162,10 @@ Result<StageOutput> StageExecutor::run(const StageBatch& batch) {
   return StageOutput(passed_on(batch, std::move(states)));
 }
 
+void StageExecutor::forget_sequences() {
+  if (parts_->output.has_value()) parts_->output->forget_sequences();
+}
+
 bool StageExecutor::is_first() const {
   return parts_->range.is_first;
 }

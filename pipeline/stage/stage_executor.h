@@ -57,6 +57,9 @@ class StageExecutor {
   // One step. The batch's hidden states need to live until the call returns. Epoch and step are passed on, not judged.
   Result<StageOutput> run(const StageBatch& batch);
 
+  // Closes every sequence, for a new epoch. Keys and values stay where they are: nobody reads them before writing.
+  void forget_sequences();
+
   bool is_first() const;
   bool is_last() const;
   const ModelConfig& model() const;
