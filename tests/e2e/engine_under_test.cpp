@@ -1,0 +1,99 @@
+#include "tests/e2e/engine_under_test.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>  // mkdtemp
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/paths.h"
+
+namespace sluice::test {
+
+std::string TopologyText::toml() const {
+  std::ostringstream out;
+  out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
+      << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\n"
+      << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
+      << "\nclient_window_tokens = " << client_window_tokens << "\n"
+      << "[batcher]\nmax_batch_tokens = " << max_batch_tokens << "\nmax_sequences = " << max_sequences
+      << "\nblock_tokens = " << block_tokens << "\nkv_cache = \"" << kv_cache << "\"\n"
+      << "[kernels]\npath = \"" << kernel_path << "\"\n"
+      << "[links]\ntransport = \"" << transport << "\"\n"
+      << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
+  for (const StageText& stage : stages) {
+    out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << stage.rank << "\"]\n";
+  }
+  return out.str();
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string path = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
+  REQUIRE(mkdtemp(path.data()) != nullptr);
+  path_ = path;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TemporaryFolder::write(const std::string& name, const std::string& text) const {
+  const auto file = path_ / name;
+  std::ofstream(file) << text;
+  return file.string();
+}
+
+EngineUnderTest::EngineUnderTest(const TopologyText& topology, bool wait_until_ready)
+    : program_({"serve", "--log-level", "warn", folder_.write("topology.toml", topology.toml())}) {
+  const auto ingress = program_.line_starting("ingress ");
+  REQUIRE(ingress.has_value());
+  ingress_ = ingress->substr(std::string("ingress ").size());
+  const bool has_workers = topology.toml().find("spawn") != std::string::npos ||
+                           topology.toml().find("worker") != std::string::npos;
+  if (has_workers) {
+    const auto control = program_.line_starting("control ");
+    REQUIRE(control.has_value());
+    control_ = control->substr(std::string("control ").size());
+  }
+  if (wait_until_ready) this->wait_until_ready();
+}
+
+void EngineUnderTest::wait_until_ready() { REQUIRE(program_.line_starting("ready").has_value()); }
+
+transport::Client EngineUnderTest::connect() const {
+  transport::ClientOptions options;
+  options.connect_timeout = kPatience;
+  auto client = transport::Client::connect(ingress_, options);
+  if (!client.ok()) FAIL(to_string(client.error()));
+  return std::move(*client);
+}
+
+Answer generate(transport::Client& client, const Generate& request) {
+  Answer answer;
+  auto finished = client.generate(request, [&](const Tokens& tokens) {
+    CHECK(tokens.first_index == answer.ids.size());
+    answer.ids.insert(answer.ids.end(), tokens.token_ids.begin(), tokens.token_ids.end());
+    answer.logprobs.insert(answer.logprobs.end(), tokens.logprobs.begin(), tokens.logprobs.end());
+    answer.text += tokens.text;
+    return true;
+  });
+  if (finished.ok()) {
+    answer.finished = std::move(*finished);
+  } else {
+    answer.error = finished.error();
+  }
+  return answer;
+}
+
+Generate greedy(const std::string& id, Prompt prompt, std::uint32_t max_tokens) {
+  Generate request;
+  request.request_id = id;
+  request.prompt = std::move(prompt);
+  request.sampling = SamplingParams{.temperature = 0.0f};
+  request.seed = 1;
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+}  // namespace sluice::test

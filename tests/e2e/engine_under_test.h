@@ -1,0 +1,87 @@
+// A running engine for a test: `sluice serve` on a topology written for it, and clients that talk to it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/messages/client.h"
+#include "tests/e2e/program.h"
+#include "transport/client/client.h"
+
+namespace sluice::test {
+
+struct StageText {
+  std::string layers;
+  std::string rank;  // "head/cpu:0", "spawn/cpu:0", "worker-a/cpu:0"
+};
+
+// A topology file in the making; every address is any free port.
+struct TopologyText {
+  std::vector<StageText> stages = {{"0-5", "head/cpu:0"}};
+  std::string dtype = "bf16";
+  std::string compute = "f32";
+  std::string kernel_path = "auto";
+  std::string transport = "ipc";
+  std::uint32_t max_requests = 64;
+  std::uint32_t client_window_tokens = 512;
+  std::uint32_t max_batch_tokens = 512;
+  std::uint32_t max_sequences = 32;
+  std::uint32_t block_tokens = 16;
+  std::string kv_cache = "64MiB";
+  std::string model;  // Empty: the demo model.
+
+  std::string toml() const;
+};
+
+// A folder of its own for one test, removed with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+
+  const std::filesystem::path& path() const { return path_; }
+  // Writes a file into it; its path.
+  std::string write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+class EngineUnderTest {
+ public:
+  // Serves, and waits until it is ready (or only until the addresses are known).
+  explicit EngineUnderTest(const TopologyText& topology, bool wait_until_ready = true);
+
+  const std::string& ingress() const { return ingress_; }
+  const std::string& control() const { return control_; }
+  Program& program() { return program_; }
+  void wait_until_ready();
+
+  transport::Client connect() const;
+
+ private:
+  TemporaryFolder folder_;
+  Program program_;
+  std::string ingress_;
+  std::string control_;
+};
+
+// What one request gave.
+struct Answer {
+  std::vector<TokenId> ids;
+  std::string text;
+  std::vector<TokenLogprobs> logprobs;
+  std::optional<Finished> finished;
+  std::optional<Error> error;
+};
+
+// Runs one request to its end.
+Answer generate(transport::Client& client, const Generate& request);
+
+// A greedy request for the demo model.
+Generate greedy(const std::string& id, Prompt prompt, std::uint32_t max_tokens);
+
+}  // namespace sluice::test

@@ -1,0 +1,153 @@
+// The golden file of Hugging Face transformers, through the real ingress, on every cut of the pipeline.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/engine_under_test.h"
+#include "tests/support/paths.h"
+
+namespace sluice::test {
+namespace {
+
+struct GoldenCase {
+  std::string text;
+  bool add_special_tokens = true;
+  std::vector<TokenId> ids;
+  std::vector<float> prompt_logprobs;
+  std::vector<TokenId> greedy_ids;
+  std::string greedy_text;
+};
+
+std::vector<GoldenCase> golden_cases() {
+  std::ifstream file(source_path("tests/golden/storyteller-llama.json"));
+  std::vector<GoldenCase> cases;
+  for (const auto& entry : nlohmann::json::parse(file)) {
+    cases.push_back({entry["text"], entry["add_special_tokens"], entry["ids"], entry["prompt_logprobs"], entry["greedy"],
+                     entry["greedy_text"]});
+  }
+  REQUIRE(cases.size() == 5);
+  return cases;
+}
+
+Generate request_for(const GoldenCase& golden, std::size_t index) {
+  Generate request = greedy("case-" + std::to_string(index), golden.text, static_cast<std::uint32_t>(golden.greedy_ids.size()));
+  request.add_special_tokens = golden.add_special_tokens;
+  request.parse_special_tokens = true;
+  request.ignore_eos = true;
+  request.logprobs = {.output = true, .top = 8, .prompt = true, .digest = true};
+  return request;
+}
+
+std::vector<Answer> run_golden(const TopologyText& topology) {
+  EngineUnderTest engine(topology);
+  auto client = engine.connect();
+  std::vector<Answer> answers;
+  const auto cases = golden_cases();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    answers.push_back(generate(client, request_for(cases[i], i)));
+    REQUIRE_FALSE(answers.back().error.has_value());
+    REQUIRE(answers.back().finished->usage.prompt_tokens == cases[i].ids.size());
+  }
+  return answers;
+}
+
+void check_prompt_logprobs(const std::vector<Answer>& answers, double tolerance) {
+  const auto cases = golden_cases();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto& logprobs = answers[i].finished->prompt_logprobs;
+    REQUIRE(logprobs.size() == cases[i].prompt_logprobs.size());
+    for (std::size_t j = 0; j < logprobs.size(); ++j) {
+      CHECK(std::abs(static_cast<double>(logprobs[j]) - static_cast<double>(cases[i].prompt_logprobs[j])) <= tolerance);
+    }
+  }
+}
+
+void check_greedy(const std::vector<Answer>& answers) {
+  const auto cases = golden_cases();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    CHECK(answers[i].ids == cases[i].greedy_ids);
+    CHECK(answers[i].text == cases[i].greedy_text);
+  }
+}
+
+// To the bit: log-probabilities, the most likely tokens, and the digest of all logits behind each token.
+void check_same_bits(const std::vector<Answer>& answers, const std::vector<Answer>& others) {
+  REQUIRE(answers.size() == others.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    CHECK(answers[i].ids == others[i].ids);
+    CHECK(answers[i].logprobs == others[i].logprobs);
+    CHECK(answers[i].finished->prompt_logprobs == others[i].finished->prompt_logprobs);
+    for (const TokenLogprobs& logprobs : answers[i].logprobs) CHECK(logprobs.digest != 0);
+  }
+}
+
+const std::vector<Answer>& one_stage_f32() {
+  static const std::vector<Answer> answers = run_golden({});
+  return answers;
+}
+
+TopologyText three_processes(const std::string& transport) {
+  TopologyText topology;
+  topology.stages = {{"0-1", "head/cpu:0"}, {"2-3", "spawn/cpu:0"}, {"4-5", "spawn/cpu:0"}};
+  topology.transport = transport;
+  return topology;
+}
+
+TEST_SUITE("e2e/golden") {
+  TEST_CASE("f32: one stage in process gives the golden tokens, text and prompt log-probabilities") {
+    check_greedy(one_stage_f32());
+    check_prompt_logprobs(one_stage_f32(), 1e-4);
+  }
+
+  TEST_CASE("f32: two stages in process give the golden tokens, and the bits of one stage") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "head/cpu:0"}};
+    const auto answers = run_golden(topology);
+    check_greedy(answers);
+    check_same_bits(answers, one_stage_f32());
+  }
+
+  TEST_CASE("f32: three stages in three processes over ipc give the golden tokens, and the bits of one stage") {
+    const auto answers = run_golden(three_processes("ipc"));
+    check_greedy(answers);
+    check_prompt_logprobs(answers, 1e-4);
+    check_same_bits(answers, one_stage_f32());
+  }
+
+  TEST_CASE("f32: three stages in three processes over tcp give the golden tokens, and the bits of one stage") {
+    const auto answers = run_golden(three_processes("tcp"));
+    check_greedy(answers);
+    check_prompt_logprobs(answers, 1e-4);
+    check_same_bits(answers, one_stage_f32());
+  }
+
+  TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {
+    TopologyText topology;
+    topology.dtype = "f32";
+    check_same_bits(run_golden(topology), one_stage_f32());
+  }
+
+  TEST_CASE("scalar and avx2 kernels: the golden tokens as well") {
+    for (const std::string path : {"scalar", "avx2"}) {
+      CAPTURE(path);
+      TopologyText topology;
+      topology.kernel_path = path;
+      check_greedy(run_golden(topology));
+    }
+  }
+
+  TEST_CASE("bf16 compute: prompt log-probabilities within 5e-2, and the same bits on three processes as on one") {
+    TopologyText one;
+    one.compute = "bf16";
+    TopologyText three = three_processes("ipc");
+    three.compute = "bf16";
+    const auto answers = run_golden(one);
+    check_prompt_logprobs(answers, 5e-2);
+    check_same_bits(run_golden(three), answers);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test
