@@ -1,0 +1,58 @@
+#include "actors/stage_assignments.h"
+
+#include <doctest/doctest.h>
+
+#include "pipeline/model/model_config.h"
+#include "pipeline/topology/topology_parser.h"
+#include "tests/support/paths.h"
+
+namespace sluice::actors {
+namespace {
+
+topology::Plan plan_of(const std::string& file) {
+  const auto topology = topology::load_topology(test::source_path("configs/" + file));
+  REQUIRE(topology.ok());
+  const auto model = load_model_config(topology->model.path);
+  REQUIRE(model.ok());
+  auto plan = topology::make_plan(*topology, *model);
+  REQUIRE(plan.ok());
+  return std::move(*plan);
+}
+
+TEST_SUITE("actors/stage_assignments") {
+  TEST_CASE("two stages in the head meet in process, and nobody listens for workers") {
+    const auto plan = plan_of("two-stages.toml");
+    const auto stages = make_stages(plan, "avx2", "/run/x");
+    REQUIRE(stages.size() == 2);
+    CHECK(stages[0].assign.input_address == "inproc://stage-0-epoch-{epoch}");
+    CHECK(stages[1].assign.input_address == "inproc://stage-1-epoch-{epoch}");
+    CHECK(stages[1].place.kind == WorkerKind::kHead);
+    CHECK(stages[1].assign.kernel_path == "avx2");
+    CHECK(results_bind_address(plan, "/run/x") == "inproc://results");
+    CHECK(control_bind_address(plan, "/run/x").empty());
+  }
+
+  TEST_CASE("a spawned stage is reached over ipc in the engine's folder") {
+    const auto plan = plan_of("two-processes.toml");
+    const auto stages = make_stages(plan, "avx2", "/run/x");
+    CHECK(stages[0].assign.input_address == "inproc://stage-0-epoch-{epoch}");
+    CHECK(stages[1].assign.input_address == "ipc:///run/x/stage-1-epoch-{epoch}");
+    CHECK(stages[1].place.kind == WorkerKind::kSpawned);
+    CHECK(stages[1].assign.first_layer == 3);
+    CHECK(stages[1].assign.num_layers == 3);
+    CHECK(results_bind_address(plan, "/run/x") == "ipc:///run/x/results");
+    CHECK(control_bind_address(plan, "/run/x") == "ipc:///run/x/control");
+  }
+
+  TEST_CASE("a named worker is reached over tcp, and connects where the topology says") {
+    const auto plan = plan_of("named-worker.toml");
+    const auto stages = make_stages(plan, "avx2", "/run/x");
+    CHECK(stages[1].place.worker == "worker-a");
+    CHECK(stages[1].place.kind == WorkerKind::kNamed);
+    CHECK(stages[1].assign.input_address == "tcp://127.0.0.1:*");
+    CHECK(control_bind_address(plan, "/run/x") == plan.topology.supervisor.bind);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::actors
