@@ -5,10 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace sluice::test {
@@ -115,6 +118,27 @@ int Program::wait() {
   REQUIRE(waitpid(pid_, &status, 0) == pid_);
   status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return *status_;
+}
+
+pid_t only_child_of(pid_t parent) {
+  // Of every thread of the parent: the supervisor's started it.
+  std::vector<pid_t> children;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(parent) + "/task")) {
+    std::ifstream file(thread.path() / "children");
+    for (pid_t child = 0; file >> child;) children.push_back(child);
+  }
+  REQUIRE(children.size() == 1);
+  return children.front();
+}
+
+bool has_ended(pid_t process) {
+  const int fd = static_cast<int>(syscall(SYS_pidfd_open, process, 0));
+  if (fd < 0) return true;
+  pollfd item{fd, POLLIN, 0};
+  const auto patience_ms = std::chrono::duration_cast<std::chrono::milliseconds>(kPatience).count();
+  const bool is_gone = poll(&item, 1, static_cast<int>(patience_ms)) == 1;
+  close(fd);
+  return is_gone;
 }
 
 }  // namespace sluice::test

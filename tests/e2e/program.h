@@ -53,4 +53,10 @@ class Program {
   std::optional<int> status_;
 };
 
+// The one process that `parent` started and that lives (a failure if there are none or several).
+pid_t only_child_of(pid_t parent);
+
+// Waits until the process, which need not be our child, is gone.
+bool has_ended(pid_t process);
+
 }  // namespace sluice::test

@@ -1,0 +1,133 @@
+// Workers that are killed: every request has one outcome, the engine says what it lacks, and serves again.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <set>
+
+#include "tests/e2e/engine_under_test.h"
+
+namespace sluice::test {
+namespace {
+
+// Sends long requests and waits until each has its first token: all are in flight then.
+void start_requests(transport::Client& client, int count) {
+  std::set<std::string> waiting;
+  for (int i = 0; i < count; ++i) {
+    Generate request = greedy("long-" + std::to_string(i), "Once upon a time", 900);
+    request.ignore_eos = true;
+    request.credit_tokens = 1;  // Then they wait for us: none can end before the worker does.
+    REQUIRE(client.send(request).ok());
+    waiting.insert(request.request_id);
+  }
+  while (!waiting.empty()) {
+    auto message = client.receive(kPatience);
+    REQUIRE(message.ok());
+    REQUIRE(message->has_value());
+    REQUIRE_FALSE(std::holds_alternative<Failed>(**message));
+    if (const auto* tokens = std::get_if<Tokens>(&**message)) waiting.erase(tokens->request_id);
+  }
+}
+
+// Each of them ends with exactly one Failed{stage_lost}.
+void check_all_lost(transport::Client& client, int count) {
+  std::set<std::string> lost;
+  while (lost.size() < static_cast<std::size_t>(count)) {
+    auto message = client.receive(kPatience);
+    REQUIRE(message.ok());
+    REQUIRE(message->has_value());
+    REQUIRE_FALSE(std::holds_alternative<Finished>(**message));
+    if (const auto* failed = std::get_if<Failed>(&**message)) {
+      CHECK(failed->error.code == ErrorCode::kStageLost);
+      CHECK(failed->error.retry_after_ms > 0);
+      CHECK(failed->error.message.find("layers 3-5") != std::string::npos);
+      REQUIRE(lost.insert(failed->request_id).second);
+    }
+  }
+}
+
+std::vector<TokenId> reference_tokens(transport::Client& client, const std::string& id) {
+  const Answer answer = generate(client, greedy(id, "The wolf said to the little girl,", 16));
+  REQUIRE(answer.finished.has_value());
+  return answer.ids;
+}
+
+TEST_SUITE("e2e/failure") {
+  TEST_CASE("kill -9 of a named worker: requests in flight fail once, the engine says what it lacks, and serves again") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
+    EngineUnderTest engine(topology, false);
+    auto client = engine.connect();
+    const Answer early = generate(client, greedy("early", "Too early", 4));
+    REQUIRE(early.error.has_value());
+    CHECK(early.error->code == ErrorCode::kUnavailable);
+    CHECK(early.error->message.find("stage 1 (layers 3-5) waits for worker-a") != std::string::npos);
+
+    const std::vector<std::string> arguments = {"worker", "--connect", engine.control(), "--name", "worker-a",
+                                                "--log-level", "warn"};
+    Program worker(arguments);
+    engine.wait_until_ready();
+    const auto expected = reference_tokens(client, "before");
+    start_requests(client, 8);
+    worker.signal(SIGKILL);
+    check_all_lost(client, 8);
+    CHECK(worker.wait() == 128 + SIGKILL);
+
+    const auto down = engine.program().line_starting("down ");
+    REQUIRE(down.has_value());
+    CHECK(down->find("stage 1 (layers 3-5) on worker-a was lost") != std::string::npos);
+    const Answer refused = generate(client, greedy("refused", "Too late", 4));
+    REQUIRE(refused.error.has_value());
+    CHECK(refused.error->code == ErrorCode::kUnavailable);
+    CHECK(refused.error->message.find("stage 1 (layers 3-5) waits for worker-a") != std::string::npos);
+    CHECK(refused.error->retry_after_ms > 0);
+
+    Program again(arguments);
+    engine.wait_until_ready();
+    CHECK(reference_tokens(client, "after") == expected);
+    engine.program().signal(SIGINT);
+    CHECK(engine.program().wait() == 0);
+    CHECK(again.wait() == 0);
+  }
+
+  TEST_CASE("kill -9 of a spawned worker: it is started again, three times over") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
+    EngineUnderTest engine(topology);
+    auto client = engine.connect();
+    const auto expected = reference_tokens(client, "before");
+    for (int round = 0; round < 3; ++round) {
+      start_requests(client, 4);
+      const auto child = only_child_of(engine.program().pid());
+      REQUIRE(kill(child, SIGKILL) == 0);
+      check_all_lost(client, 4);
+      engine.wait_until_ready();
+      CHECK(reference_tokens(client, "after-" + std::to_string(round)) == expected);
+    }
+  }
+
+  TEST_CASE("a stopped head takes its spawned workers along") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
+    pid_t child = -1;
+    {
+      EngineUnderTest engine(topology);
+      child = only_child_of(engine.program().pid());
+      engine.program().signal(SIGKILL);
+      CHECK(engine.program().wait() == 128 + SIGKILL);
+    }
+    CHECK(has_ended(child));
+  }
+
+  TEST_CASE("worker: an unknown name is refused with the names there are, a taken one after a while") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
+    EngineUnderTest engine(topology, false);
+    Program stranger({"worker", "--connect", engine.control(), "--name", "worker-b", "--log-level", "off"}, true);
+    const std::string output = stranger.rest();
+    CHECK(output.find("the topology has no worker named 'worker-b'; it has: worker-a") != std::string::npos);
+    CHECK(stranger.wait() == 78);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test
