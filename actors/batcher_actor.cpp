@@ -36,8 +36,10 @@ void BatcherActor::attach(const PipelineReady& ready) {
                                           settings_.link_limits, now);
   if (!link.ok()) return report_broken("the batcher cannot reach the first stage: " + link.error().message);
   ports_->to_first_stage.emplace(std::move(*link));
-  ports_->from_last_stage.set_epoch(ready.epoch);
-  ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
+  if (ready.epoch > ports_->from_last_stage.epoch()) {
+    ports_->from_last_stage.set_epoch(ready.epoch);
+    ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
+  }
   caf::anon_send(ingress_, Availability{ready.epoch, std::nullopt});
 }
 

@@ -63,7 +63,8 @@ class InPort {
   explicit InPort(transport::LinkIn link) : link_(std::move(link)) {}
 
   const std::string& address() const { return link_.address(); }
-  void set_epoch(Epoch epoch) { link_.set_epoch(epoch); }
+  Epoch epoch() const { return link_.receiver().epoch(); }
+  void set_epoch(Epoch epoch) { link_.set_epoch(epoch); }  // Higher than epoch().
 
   // The reason if the session with the peer ended.
   std::optional<std::string> advance(TimePoint now);
