@@ -57,8 +57,8 @@ TEST_SUITE("pipeline/model/checkpoint") {
   }
 
   TEST_CASE("an index that leads out of the directory is refused") {
-    for (const std::string name :
-         {"../one.safetensors", "/absolute/one.safetensors", "sub/one.safetensors", "..", ".", "", "a\\\\b", "a\\u0000b"}) {
+    for (const std::string name : {"../one.safetensors", "/absolute/one.safetensors", "sub/one.safetensors", "..", ".",
+                                   "", "a\\\\b", "a\\u0000b"}) {
       CAPTURE(name);
       test::TempDirectory directory;
       directory.write("model.safetensors.index.json", "{\"weight_map\": {\"a\": \"" + name + "\"}}");
