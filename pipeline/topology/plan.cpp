@@ -65,12 +65,14 @@ Result<void> check_ranks(const Topology& topology) {
   return {};
 }
 
-// A worker holds one stage at a time.
+// A name means one process: it is either spawned by the head or starts by itself.
 Result<void> check_workers(const std::vector<StagePlan>& stages) {
-  std::set<std::string_view> taken;
+  std::map<std::string_view, Host::Kind> kinds;
   for (const StagePlan& stage : stages) {
-    if (stage.worker.empty() || taken.insert(stage.worker).second) continue;
-    return refused("several stages on one worker ('" + stage.worker + "') are not supported yet");
+    const Host::Kind kind = stage.place.host.kind;
+    if (kind == Host::Kind::kAny) return refused(stage_name(stage.stage) + ": 'any' worker is not supported yet");
+    if (stage.worker.empty() || kinds.emplace(stage.worker, kind).first->second == kind) continue;
+    return refused("the worker '" + stage.worker + "' is spawned for one stage and waited for by another");
   }
   return {};
 }
@@ -96,9 +98,13 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& 
   return stages;
 }
 
-// Device memory that stages share: the head's, or a stage's own.
+std::string process_of(const StagePlan& stage) {
+  return stage.worker.empty() ? "head" : stage.worker;
+}
+
+// Device memory that stages share: one device in one process.
 std::string memory_of(const StagePlan& stage) {
-  return stage.place.host.kind == Host::Kind::kHead ? to_string(stage.place) : stage_name(stage.stage);
+  return process_of(stage) + "/" + to_string(stage.place.device);
 }
 
 std::uint64_t block_bytes(const Plan& plan, std::uint32_t num_layers) {
@@ -128,32 +134,38 @@ Result<void> plan_blocks(Plan& plan) {
 
 // ---- links ----------------------------------------------------------------------------------------------------------
 
-LinkTransport transport_between(const Topology& topology, const Host& a, const Host& b) {
-  const bool is_in_head = a.kind == Host::Kind::kHead && b.kind == Host::Kind::kHead;
-  if (is_in_head) return LinkTransport::kInproc;
-  for (const Host& host : {a, b}) {
-    if (host.kind == Host::Kind::kWorker || host.kind == Host::Kind::kAny) return LinkTransport::kTcp;
-  }
-  return topology.links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
+// One end of a link between processes; the batcher's is the head.
+struct LinkEnd {
+  std::string name;
+  std::string process = "head";
+  bool is_remote = false;  // Perhaps on another host.
+};
+
+LinkEnd end_of(const StagePlan& stage) {
+  return {stage_name(stage.stage), process_of(stage), stage.place.host.kind == Host::Kind::kWorker};
+}
+
+LinkTransport transport_between(const LinksTopology& links, const LinkEnd& a, const LinkEnd& b) {
+  if (a.process == b.process) return LinkTransport::kInproc;
+  if (a.is_remote || b.is_remote) return LinkTransport::kTcp;
+  return links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
 }
 
 // In the order of a request's way; see base/messages/pipeline.h.
 std::vector<LinkPlan> plan_links(const Topology& topology, const std::vector<StagePlan>& stages) {
   const LinkWindow window = topology.links.window();
-  const Host head;
   std::vector<LinkPlan> links = {{"ingress", "tokenizer", LinkTransport::kInproc, window},
                                  {"ingress", "responder", LinkTransport::kInproc, window},
                                  {"tokenizer", "batcher", LinkTransport::kInproc, window},
                                  {"tokenizer", "responder", LinkTransport::kInproc, window}};
-  std::string from = "batcher";
-  Host from_host = head;
+  const LinkEnd batcher = {"batcher"};
+  LinkEnd from = batcher;
   for (const StagePlan& stage : stages) {
-    const std::string to = stage_name(stage.stage);
-    links.push_back({from, to, transport_between(topology, from_host, stage.place.host), window});
+    const LinkEnd to = end_of(stage);
+    links.push_back({from.name, to.name, transport_between(topology.links, from, to), window});
     from = to;
-    from_host = stage.place.host;
   }
-  links.push_back({from, "batcher", transport_between(topology, from_host, head), window});
+  links.push_back({from.name, batcher.name, transport_between(topology.links, from, batcher), window});
   links.push_back({"batcher", "responder", LinkTransport::kInproc, window});
   links.push_back({"responder", "batcher", LinkTransport::kInproc, window});
   links.push_back({"responder", "ingress", LinkTransport::kInproc, window});
@@ -195,13 +207,11 @@ std::vector<std::string> make_notes(const Plan& plan) {
     notes.push_back("max_batch_tokens (" + std::to_string(batcher.max_batch_tokens) + ") is less than the " +
                     std::to_string(decodes_per_step) + " sequences that a step could decode: they take turns");
   }
+  std::set<std::string> waited_for;
   for (const StagePlan& stage : plan.stages) {
-    const Host::Kind kind = stage.place.host.kind;
-    if (kind == Host::Kind::kWorker) {
-      notes.push_back(stage_name(stage.stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
-                      " --name " + stage.worker);
-    }
-    if (kind == Host::Kind::kAny) notes.push_back(stage_name(stage.stage) + " waits for a free worker of any name");
+    if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
+    notes.push_back(stage_name(stage.stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
+                    " --name " + stage.worker);
   }
   return notes;
 }
@@ -215,6 +225,11 @@ std::string_view to_string(LinkTransport transport) {
     case LinkTransport::kTcp: return "tcp";
   }
   return "unknown";
+}
+
+bool Plan::waits_for_workers() const {
+  return std::any_of(stages.begin(), stages.end(),
+                     [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
 }
 
 bool Plan::needs_workers() const {

@@ -24,7 +24,7 @@ struct StagePlan {
   std::uint32_t num_layers = 0;
   RankPlace place;
   // The name under which the stage's process registers; spawned ones without a name are called "stage-N". Empty in the
-  // head, and for "any".
+  // head. Stages with the same name share the process.
   std::string worker;
   std::uint32_t threads = 1;
   std::uint64_t weights_bytes = 0;
@@ -58,6 +58,8 @@ struct Plan {
 
   // Whether any stage runs outside the head, so that the supervisor has to listen for workers.
   bool needs_workers() const;
+  // Whether any of those starts by itself and registers at supervisor.bind; spawned ones are told where.
+  bool waits_for_workers() const;
 };
 
 // The budget kv_cache is that of one device in one process: stages that share both share it by their layers, and the

@@ -2,8 +2,8 @@
 
 #include <bit>
 #include <fstream>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -271,16 +271,16 @@ Result<void> check_layer_cover(std::string_view file_name, const std::vector<Sta
   return {};
 }
 
-// A worker runs one stage; the head runs any number.
+// A name means one process: it is either spawned by the head or starts by itself.
 Result<void> check_hosts(std::string_view file_name, const std::vector<StageDraft>& stages) {
-  std::set<std::string> taken;
+  std::map<std::string, Host::Kind> kinds;
   for (const StageDraft& draft : stages) {
     for (const RankPlace& rank : draft.stage.ranks) {
-      if (rank.host.name.empty()) continue;
-      if (taken.insert(rank.host.name).second) continue;
+      if (rank.host.name.empty() || kinds.emplace(rank.host.name, rank.host.kind).first->second == rank.host.kind)
+        continue;
       return config_error(
           file_name, draft.ranks_at,
-          "several stages on one worker (" + in_quotes(to_string(rank.host)) + ") are not supported yet");
+          "the worker " + in_quotes(rank.host.name) + " is spawned for one stage and waited for by another");
     }
   }
   return {};

@@ -151,15 +151,30 @@ TEST_SUITE("pipeline/topology/plan") {
     CHECK(error_of(mixed) == "planned");
   }
 
-  TEST_CASE("make_plan: one worker holds one stage, nameless spawned ones count under their own names") {
+  TEST_CASE("make_plan: stages of one worker share its process, budget and inproc links") {
+    Topology topology = make_topology({make_stage(0, 1), make_stage(1, 2, {Host::Kind::kSpawn, "a"}),
+                                       make_stage(3, 2, {Host::Kind::kSpawn, "a"}), make_stage(5, 1)});
+    topology.batcher.kv_cache_bytes = 4 * kBlockLayerBytes * 10;
+
+    const Result<Plan> plan = make_plan(topology, make_model());
+
+    REQUIRE(plan.ok());
+    CHECK(plan->num_blocks == 10);
+    CHECK(links_of(*plan) == std::vector<std::string>{"batcher > stage 0 inproc", "stage 0 > stage 1 ipc",
+                                                      "stage 1 > stage 2 inproc", "stage 2 > stage 3 ipc",
+                                                      "stage 3 > batcher inproc"});
+    CHECK_FALSE(plan->waits_for_workers());
+  }
+
+  TEST_CASE("make_plan: a name is spawned or waited for, not both, and any is refused") {
     CHECK(error_of(make_topology(
               {make_stage(0, 3, {Host::Kind::kSpawn, "a"}), make_stage(3, 3, {Host::Kind::kWorker, "a"})})) ==
-          "several stages on one worker ('a') are not supported yet");
+          "the worker 'a' is spawned for one stage and waited for by another");
     CHECK(error_of(make_topology(
               {make_stage(0, 3, {Host::Kind::kWorker, "stage-1"}), make_stage(3, 3, {Host::Kind::kSpawn, ""})})) ==
-          "several stages on one worker ('stage-1') are not supported yet");
-    CHECK(error_of(make_topology(
-              {make_stage(0, 3, {Host::Kind::kAny, ""}), make_stage(3, 3, {Host::Kind::kAny, ""})})) == "planned");
+          "the worker 'stage-1' is spawned for one stage and waited for by another");
+    CHECK(error_of(make_topology({make_stage(0, 6, {Host::Kind::kAny, ""})})) ==
+          "stage 0: 'any' worker is not supported yet");
   }
 
   TEST_CASE("make_plan: a KV cache below one block is refused, below one context noted") {
@@ -218,7 +233,6 @@ compute   bf16, weights bf16, kernels auto
 ingress   tcp://127.0.0.1:5555, 64 requests at a time
 batcher   32 sequences, 512 tokens a micro-batch, 2 micro-batches in flight
 KV cache  2730 blocks of 16 tokens: 43680 tokens
-workers   register at tcp://127.0.0.1:5550
 
 stage  layers  rank         worker   threads  weights  KV cache
 0      0-2     head/cpu:0   -        1        6.2 MiB  63.9 MiB

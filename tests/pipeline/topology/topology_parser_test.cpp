@@ -129,20 +129,17 @@ count = 1
     CHECK(*parsed == expected);
   }
 
-  TEST_CASE("parse_topology: hosts are the head, spawned, named or any") {
+  TEST_CASE("parse_topology: hosts are the head, spawned or named") {
     const Result<Topology> topology = parse_topology(R"(model = { path = "m" }
 stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["spawn/cpu:0"] },
-          { layers = "2", ranks = ["spawn:x-1/cpu:0"] }, { layers = "3", ranks = ["gpu-box/cpu:0"] },
-          { layers = "4", ranks = ["any/cpu:0"] } ])",
+          { layers = "2", ranks = ["spawn:x-1/cpu:0"] }, { layers = "3", ranks = ["gpu-box/cpu:0"] } ])",
                                                      "t.toml");
 
     REQUIRE(topology.ok());
     std::vector<std::string> places;
     for (const StageTopology& stage : topology->stages) places.push_back(to_string(stage.ranks.front()));
-    CHECK(places ==
-          std::vector<std::string>{"head/cpu:0", "spawn/cpu:0", "spawn:x-1/cpu:0", "gpu-box/cpu:0", "any/cpu:0"});
+    CHECK(places == std::vector<std::string>{"head/cpu:0", "spawn/cpu:0", "spawn:x-1/cpu:0", "gpu-box/cpu:0"});
     CHECK(topology->stages[3].ranks.front().host.kind == Host::Kind::kWorker);
-    CHECK(topology->stages[4].ranks.front().host.kind == Host::Kind::kAny);
   }
 
   TEST_CASE("parse_topology: an unknown key is refused with the nearest known one") {
@@ -225,6 +222,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
         {{"ranks = ['a/cpu:0', 'b/cpu:0']\n", "t.toml:5:9: tensor parallel stages (2 ranks) are not supported yet"},
          {"ranks = ['head/cuda:0']\n",
           "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
+         {"ranks = ['any/cpu:0']\n", "t.toml:5:10: [[stage]] ranks has 'any/cpu:0': 'any' worker is not supported yet"},
          {"[[replica]]\n", "t.toml:5:1: [[replica]] is not supported yet"},
          {"[router]\npolicy = 'random'\n", "t.toml:5:1: [router] is not supported yet"},
          {"[security]\n", "t.toml:5:1: [security] is not supported yet"},
@@ -278,7 +276,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
         error_of_stages);
   }
 
-  TEST_CASE("parse_topology: a rank is HOST/DEVICE and a worker holds one stage") {
+  TEST_CASE("parse_topology: a rank is HOST/DEVICE and a name means one process") {
     check_all(
         {{"[[stage]]\nlayers='0'\nranks=[]\n", "t.toml:5:7: [[stage]] ranks is empty: a stage has one rank or more"},
          {"[[stage]]\nlayers='0'\nranks=['head']\n",
@@ -291,7 +289,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
           "t.toml:5:8: [[stage]] ranks has the host 'Bad_Name'; a host is 'head', 'spawn', 'spawn:NAME', 'any' or a "
           "worker's name of [a-z0-9-]"},
          {"[[stage]]\nlayers='0'\nranks=['a/cpu:0']\n[[stage]]\nlayers='1'\nranks=['spawn:a/cpu:0']\n",
-          "t.toml:8:7: several stages on one worker ('spawn:a') are not supported yet"}},
+          "t.toml:8:7: the worker 'a' is spawned for one stage and waited for by another"}},
         error_of_stages);
   }
 
