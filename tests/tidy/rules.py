@@ -151,7 +151,7 @@ BANS = (
         only_in=LIBRARIES, not_in=("base/check.cpp",)),
     Ban(re.compile(r"(?<![\w.:>])assert\s*\("),
         "use SLUICE_CHECK (base/check.h): it stays in release builds and prints"),
-    Ban(re.compile(r"\busing\s+namespace\s+std\b"), "write std::"),
+    Ban(re.compile(r"\busing\s+namespace\s+std\s*;"), "write std::"),
     Ban(re.compile(r"\bthrow\b(?!\s*\()"), "return an Error (base/error.h): nothing of ours throws",
         not_in=("tests/",)),
     Ban(re.compile(r"\bstd::(jthread|async|regex)\b"), "threads belong to actors and pools, patterns to PCRE2",
@@ -239,7 +239,9 @@ def check_text_form(tree):
                 yield Finding(file.path, number, "text-form", "blanks (or a carriage return) at the end of the line")
             if "\t" in line and file.is_source:
                 yield Finding(file.path, number, "text-form", "a tab: indent with blanks")
-            if is_wide_checked and len(line) > LINE_COLUMNS_MAX:
+            # A raw string cannot be broken, nor an address.
+            is_breakable = 'R"(' not in line and "://" not in line
+            if is_wide_checked and is_breakable and len(line) > LINE_COLUMNS_MAX:
                 yield Finding(file.path, number, "text-form", f"{len(line)} columns, limit {LINE_COLUMNS_MAX}")
 
 

@@ -76,7 +76,7 @@ EXAMPLES = {
             ("std::snprintf(b, 3, s);", "spdlog", "snprintf_like;"),
             ('std::cerr << "x";', "spdlog", "out << x;"),
             ("assert(x);", "SLUICE_CHECK", "static_assert(x);"),
-            ("using namespace std;", "write std::", "using namespace stdx;"),
+            ("using namespace std;", "write std::", "using namespace std::chrono_literals;"),
             ("throw Bad();", "nothing of ours throws", "int rethrow();"),
             ("std::async(f);", "actors and pools", "async(f);"),
             ("strcpy(a, b);", "std::string", "copy(a, b);"),
@@ -116,6 +116,7 @@ EXAMPLES = {
         ({"docs/a.md": "x \n"}, "blanks", {"docs/a.md": "x\n"}),
         ({"base/a.h": HEADER + "int x;\r\n"}, "blanks", {"base/a.h": HEADER}),
         ({"base/a.h": HEADER + "\tint x;\n"}, "a tab", {"tools/a": "\tx\n"}),
+        ({"base/a.h": HEADER + "x" * 121 + "\n"}, "121 columns", {"base/a.h": HEADER + 'R"(' + "x" * 118 + ')"\n'}),
         ({"base/a.h": HEADER + "//" + "x" * 119 + "\n"}, "121 columns", {"base/a.h": HEADER + "//" + "x" * 118 + "\n"}),
     ],
     "cmake": [
