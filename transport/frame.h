@@ -22,7 +22,8 @@ class Frame {
   Frame() = default;
 
   // Bytes that somebody else owns, kept alive by `owner`.
-  Frame(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) : owner_(std::move(owner)), bytes_(bytes) {}
+  Frame(std::shared_ptr<const void> owner, std::span<const std::byte> bytes)
+      : owner_(std::move(owner)), bytes_(bytes) {}
 
   std::span<const std::byte> bytes() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
@@ -40,8 +41,9 @@ class Frame {
 class FrameBuilder {
  public:
   explicit FrameBuilder(std::size_t size_bytes)
-      : memory_(static_cast<std::byte*>(::operator new(size_bytes == 0 ? 1 : size_bytes, std::align_val_t{Frame::kAlignment})),
-                [](std::byte* p) { ::operator delete(p, std::align_val_t{Frame::kAlignment}); }),
+      : memory_(static_cast<std::byte*>(
+                    ::operator new (size_bytes == 0 ? 1 : size_bytes, std::align_val_t{Frame::kAlignment})),
+                [](std::byte* p) { ::operator delete (p, std::align_val_t{Frame::kAlignment}); }),
         size_bytes_(size_bytes) {}
 
   std::span<std::byte> bytes() { return {memory_.get(), size_bytes_}; }

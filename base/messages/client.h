@@ -59,7 +59,7 @@ struct SamplingParams {
   std::uint32_t top_k = 0;          // Keep the k largest; 0 keeps all.
   float top_p = 1.0f;               // (0, 1]; keep the smallest set of at least this probability.
   float min_p = 0.0f;               // [0, 1]; drop what is below min_p times the largest probability.
-  float repetition_penalty = 1.0f;  // (0, 100]; divides positive, multiplies negative logits of tokens seen in prompt or output.
+  float repetition_penalty = 1.0f;  // (0, 100]; divides positive, multiplies negative logits of tokens seen so far.
   float presence_penalty = 0.0f;    // -2 to 2; subtracted once from logits of tokens seen in the output.
   float frequency_penalty = 0.0f;   // -2 to 2; subtracted once per occurrence in the output.
   std::uint32_t choice = 0;         // Which of several continuations of one seed.
@@ -70,17 +70,17 @@ struct SamplingParams {
 
 // What is reported of the logits beside the tokens.
 struct LogprobOptions {
-  bool output = false;          // The log-probability of each output token (of the unmodified logits).
-  std::uint32_t top = 0;        // Besides, the `top` most likely tokens at each output position; at most 20.
-  bool prompt = false;          // The log-probability of each prompt token after the first, in Finished.
-  bool digest = false;          // XXH3-64 of the f32 logits behind each output token, to compare bits between engines.
+  bool output = false;    // The log-probability of each output token (of the unmodified logits).
+  std::uint32_t top = 0;  // Besides, the `top` most likely tokens at each output position; at most 20.
+  bool prompt = false;    // The log-probability of each prompt token after the first, in Finished.
+  bool digest = false;    // XXH3-64 of the f32 logits behind each output token, to compare bits between engines.
 
   friend bool operator==(const LogprobOptions&, const LogprobOptions&) = default;
 };
 
 // Asks for a continuation. Answered by Accepted, Tokens..., and exactly one Finished or Failed.
 struct Generate {
-  std::string request_id;                  // Chosen by the client, unique in its session; 1 to 64 bytes.
+  std::string request_id;  // Chosen by the client, unique in its session; 1 to 64 bytes.
   Prompt prompt;
   bool add_special_tokens = true;          // Text only: what the tokenizer's post-processor adds (begin-of-text).
   bool parse_special_tokens = false;       // Text and chat contents: whether "<|user|>" in them is a control token.
@@ -91,11 +91,11 @@ struct Generate {
   std::vector<TokenId> stop_token_ids;     // At most 16; the token ends the output and is not part of its text.
   bool ignore_eos = false;
   LogprobOptions logprobs;
-  std::uint32_t deadline_ms = 0;           // Time left for the whole request; 0: none.
-  std::int32_t priority = 0;               // -100 to 100; larger goes first.
-  std::string tenant;                      // At most 64 bytes; carried, not yet enforced.
-  std::uint32_t resume_grace_ms = 0;       // How long the request outlives its last client.
-  std::uint64_t credit_tokens = 0;         // First Credit; 0: the window in Welcome.
+  std::uint32_t deadline_ms = 0;      // Time left for the whole request; 0: none.
+  std::int32_t priority = 0;          // -100 to 100; larger goes first.
+  std::string tenant;                 // At most 64 bytes; carried, not yet enforced.
+  std::uint32_t resume_grace_ms = 0;  // How long the request outlives its last client.
+  std::uint64_t credit_tokens = 0;    // First Credit; 0: the window in Welcome.
 
   friend bool operator==(const Generate&, const Generate&) = default;
 };
@@ -133,12 +133,12 @@ using ClientMessage = std::variant<Hello, Generate, Attach, Cancel, Credit>;
 struct Welcome {
   std::uint32_t version = kProtocolVersion;
   SessionToken session;
-  std::string model;                      // Name of the model directory.
-  std::uint32_t max_requests = 0;         // Admission credits of the engine.
-  std::uint32_t context_tokens = 0;       // Prompt and output together.
-  std::uint32_t client_window_tokens = 0; // Default credit, and how far the engine computes ahead of a silent client.
-  std::uint32_t message_bytes_max = 0;    // Larger messages of a client are refused.
-  SamplingParams sampling_defaults;       // What an absent Generate.sampling means.
+  std::string model;                       // Name of the model directory.
+  std::uint32_t max_requests = 0;          // Admission credits of the engine.
+  std::uint32_t context_tokens = 0;        // Prompt and output together.
+  std::uint32_t client_window_tokens = 0;  // Default credit, and how far the engine computes ahead of a silent client.
+  std::uint32_t message_bytes_max = 0;     // Larger messages of a client are refused.
+  SamplingParams sampling_defaults;        // What an absent Generate.sampling means.
 
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
@@ -168,10 +168,10 @@ struct TokenLogprobs {
 // A piece of output. The text may lag behind the ids: what could still become a stop string or a UTF-8 character waits.
 struct Tokens {
   std::string request_id;
-  std::uint64_t first_index = 0;           // Of token_ids[0], counted over the whole output.
+  std::uint64_t first_index = 0;  // Of token_ids[0], counted over the whole output.
   std::vector<TokenId> token_ids;
-  std::string text;                        // Whole UTF-8 characters, appended to all text before.
-  std::vector<TokenLogprobs> logprobs;     // Empty, or one per token.
+  std::string text;                     // Whole UTF-8 characters, appended to all text before.
+  std::vector<TokenLogprobs> logprobs;  // Empty, or one per token.
 
   friend bool operator==(const Tokens&, const Tokens&) = default;
 };

@@ -4,8 +4,8 @@
 //   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress
 //   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown
 //
-// A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that is
-// assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
+// A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
+// is assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@
 namespace sluice {
 
 struct WorkerHello {
-  std::uint32_t version = 1;         // Of this protocol.
-  std::string name;                  // 1 to 64 characters of [a-z0-9-]; unique among living workers.
-  std::uint64_t incarnation = 0;     // Random per process.
-  std::uint64_t process_id = 0;      // On its host, for logs.
-  std::string kernel_path;           // Best instruction-set path it has: "avx512", "avx2", "scalar".
+  std::uint32_t version = 1;      // Of this protocol.
+  std::string name;               // 1 to 64 characters of [a-z0-9-]; unique among living workers.
+  std::uint64_t incarnation = 0;  // Random per process.
+  std::uint64_t process_id = 0;   // On its host, for logs.
+  std::string kernel_path;        // Best instruction-set path it has: "avx512", "avx2", "scalar".
   std::uint32_t cpus = 0;
 
   friend bool operator==(const WorkerHello&, const WorkerHello&) = default;
@@ -50,19 +50,19 @@ struct LinkWindow {
 
 struct StageAssign {
   Epoch epoch;
-  std::uint32_t stage = 0;           // Index in the pipeline.
+  std::uint32_t stage = 0;  // Index in the pipeline.
   std::uint32_t num_stages = 1;
-  std::string model_path;            // As the topology file has it; the worker may override the folder it lies in.
+  std::string model_path;  // As the topology file has it; the worker may override the folder it lies in.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
-  DType dtype = DType::kBF16;        // Of the weights in memory.
+  DType dtype = DType::kBF16;  // Of the weights in memory.
   DType compute = DType::kBF16;
-  std::string kernel_path;           // "auto" or a path; all stages get the same resolved one.
+  std::string kernel_path;  // "auto" or a path; all stages get the same resolved one.
   std::uint32_t threads = 1;
   std::uint32_t block_tokens = 16;
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
-  std::string input_address;         // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
+  std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
   LinkWindow window;
 
   friend bool operator==(const StageAssign&, const StageAssign&) = default;
@@ -81,7 +81,7 @@ struct LoadProgress {
 struct StageReady {
   Epoch epoch;
   std::uint32_t stage = 0;
-  std::string input_address;         // Resolved: what the previous stage connects to.
+  std::string input_address;  // Resolved: what the previous stage connects to.
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_cache_bytes = 0;
 
@@ -117,7 +117,6 @@ struct WorkerShutdown {
 };
 
 using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress>;
-using HeadMessage =
-    std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown>;
+using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown>;
 
 }  // namespace sluice

@@ -75,7 +75,7 @@ struct SequenceStart {
   std::vector<TokenId> prompt_ids;  // 1 or more, each inside the vocabulary; leaves room for 1 token in the context.
   GenerationSpec spec;              // max_tokens already cut to the context.
   TimeLeft time_left;
-  std::uint64_t tokenize_us = 0;    // For PhaseTimes.
+  std::uint64_t tokenize_us = 0;  // For PhaseTimes.
 
   friend bool operator==(const SequenceStart&, const SequenceStart&) = default;
 };
@@ -97,11 +97,11 @@ using BatcherInput = std::variant<SequenceStart, SequenceCancel>;
 struct BatchEntry {
   SequenceId sequence;
   std::uint32_t first_position = 0;
-  std::uint32_t num_tokens = 0;          // 1 or more.
-  bool wants_sample = false;             // Sample a token after the last one: prompt complete, or decode.
-  bool wants_prompt_logprobs = false;    // Report log-probabilities of the tokens that follow each of these in the prompt.
-  TokenId next_prompt_token = -1;        // With wants_prompt_logprobs: the prompt token after this chunk, -1 at its end.
-  std::vector<BlockId> block_table;      // Blocks of positions 0, block_tokens, 2 * block_tokens, ... up to the last token.
+  std::uint32_t num_tokens = 0;        // 1 or more.
+  bool wants_sample = false;           // Sample a token after the last one: prompt complete, or decode.
+  bool wants_prompt_logprobs = false;  // Report log-probabilities of the prompt tokens that follow each of these.
+  TokenId next_prompt_token = -1;      // With wants_prompt_logprobs: the prompt token after this chunk, -1 at its end.
+  std::vector<BlockId> block_table;  // Blocks of positions 0, block_tokens, 2 * block_tokens, ... up to the last token.
 
   friend bool operator==(const BatchEntry&, const BatchEntry&) = default;
 };
@@ -112,8 +112,8 @@ struct SequenceOpening {
   SamplingParams sampling;
   std::uint64_t seed = 0;
   LogprobOptions logprobs;
-  std::uint32_t prompt_tokens = 0;       // Tokens at positions below are prompt, the others output.
-  std::vector<TokenId> history;          // Tokens at positions before the first chunk's (prefix reuse); else empty.
+  std::uint32_t prompt_tokens = 0;  // Tokens at positions below are prompt, the others output.
+  std::vector<TokenId> history;     // Tokens at positions before the first chunk's (prefix reuse); else empty.
 
   friend bool operator==(const SequenceOpening&, const SequenceOpening&) = default;
 };
@@ -129,17 +129,17 @@ struct HiddenStates {
 struct StageBatch {
   Epoch epoch;
   StepId step;
-  std::vector<TokenId> token_ids;        // Of all entries, concatenated in their order.
-  std::vector<BatchEntry> entries;       // 1 or more; each sequence at most once.
+  std::vector<TokenId> token_ids;   // Of all entries, concatenated in their order.
+  std::vector<BatchEntry> entries;  // 1 or more; each sequence at most once.
   std::vector<SequenceOpening> opened;
-  std::vector<SequenceId> closed;        // Forget these, before looking at the entries. They ride on the next batch.
-  HiddenStates hidden;                   // Into the first stage: empty. Else [token_ids.size(), hidden_size].
+  std::vector<SequenceId> closed;  // Forget these, before looking at the entries. They ride on the next batch.
+  HiddenStates hidden;             // Into the first stage: empty. Else [token_ids.size(), hidden_size].
 };
 
 // One sampled token.
 struct Sample {
   SequenceId sequence;
-  std::uint32_t position = 0;            // Of the sampled token in the sequence (the first output: prompt_tokens).
+  std::uint32_t position = 0;  // Of the sampled token in the sequence (the first output: prompt_tokens).
   TokenId token = 0;
   std::optional<TokenLogprobs> logprobs;
 
@@ -148,14 +148,15 @@ struct Sample {
 
 struct PromptLogprobs {
   SequenceId sequence;
-  std::uint32_t first_position = 0;      // Of values[0]: the log-probability of the prompt token at that position.
+  std::uint32_t first_position = 0;  // Of values[0]: the log-probability of the prompt token at that position.
   std::vector<float> values;
 
   friend bool operator==(const PromptLogprobs&, const PromptLogprobs&) = default;
 };
 
 // Answers each StageBatch, in the order of the batches. Exactly one sample for each entry that wants one, and one piece
-// of prompt log-probabilities for each entry that wants them, in the order of the entries (pipeline/schedule/scheduler.h).
+// of prompt log-probabilities for each entry that wants them, in the order of the entries
+// (pipeline/schedule/scheduler.h).
 struct StepResult {
   Epoch epoch;
   StepId step;
@@ -207,9 +208,9 @@ struct StreamDetach {
 // Batcher to responder.
 struct StreamTokens {
   SequenceId sequence;
-  std::uint64_t first_index = 0;         // Of token_ids[0] in the output.
+  std::uint64_t first_index = 0;  // Of token_ids[0] in the output.
   std::vector<TokenId> token_ids;
-  std::vector<TokenLogprobs> logprobs;   // Empty, or one per token.
+  std::vector<TokenLogprobs> logprobs;  // Empty, or one per token.
 
   friend bool operator==(const StreamTokens&, const StreamTokens&) = default;
 };
@@ -245,7 +246,7 @@ struct StreamPause {
 struct ClientAnswer {
   SequenceId sequence;
   ClientRoute route;
-  bool is_terminal = false;              // This attachment's last message.
+  bool is_terminal = false;  // This attachment's last message.
   std::vector<std::byte> frame;
 
   friend bool operator==(const ClientAnswer&, const ClientAnswer&) = default;
@@ -265,8 +266,8 @@ using ResponderSignal = std::variant<StreamStop, StreamPause>;
 using IngressInput = std::variant<ClientAnswer, StreamReleased>;
 
 // Every message that can travel on a link between our own actors.
-using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen, StreamAttach,
-                                 StreamCredit, StreamDetach, StreamTokens, StreamEnd, StreamStop, StreamPause, ClientAnswer,
-                                 StreamReleased>;
+using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen,
+                                 StreamAttach, StreamCredit, StreamDetach, StreamTokens, StreamEnd, StreamStop,
+                                 StreamPause, ClientAnswer, StreamReleased>;
 
 }  // namespace sluice
