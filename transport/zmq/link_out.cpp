@@ -1,7 +1,8 @@
 #include "transport/zmq/link_out.h"
 
 #include <array>
-#include <cstdio>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -14,9 +15,10 @@ namespace {
 
 // Unique among all links, and readable in a trace: "stage-1#00f3c2...".
 std::string routing_id(const LinkIdentity& identity) {
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), "#%016llx", static_cast<unsigned long long>(identity.incarnation));
-  return identity.name + text.data();
+  std::array<char, 16> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), identity.incarnation, 16);
+  SLUICE_CHECK(error == std::errc{});
+  return identity.name + "#" + std::string(digits.data(), end);
 }
 
 }  // namespace
