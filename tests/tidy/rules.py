@@ -137,10 +137,13 @@ _LOCKS = (r"\bstd::(recursive_|timed_|recursive_timed_|shared_|shared_timed_)?mu
           r"|\bstd::(lock_guard|unique_lock|scoped_lock|shared_lock|condition_variable\w*|call_once|once_flag)\b"
           r"|\bpthread_(mutex|rwlock|cond|spin)\w*")
 
+# A call of the C library's function, where a declaration or a member could have its name as well.
+_CALL = r"(?:\bstd::|(?<!\w)::|(?<=[;{}(=!])|(?<=return)|(?m:^))[ ]*\b"
+
 BANS = (
     Ban(re.compile(_LOCKS), "give the state one owner and send it messages",
         not_in=("transport/", "kernels/cpu/thread_pool", "tests/transport/", "tests/kernels/cpu/thread_pool")),
-    Ban(re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|(?<![\w.:>])sleep\s*\("),
+    Ban(re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|" + _CALL + r"sleep\s*\(\s*\d"),
         "wait for the event itself; in tests, move a ManualClock"),
     Ban(re.compile(r"\b(std::)?s?rand\s*\("), "use SplitMix64 or uniform_at (base/random.h)"),
     Ban(re.compile(r"\b(std::)?ato(i|l|ll|f)\s*\("), "use std::from_chars: it says when the text is no number"),
@@ -156,7 +159,7 @@ BANS = (
         not_in=("tests/",)),
     Ban(re.compile(r"\bstd::(jthread|async|regex)\b"), "threads belong to actors and pools, patterns to PCRE2",
         not_in=("tests/",)),
-    Ban(re.compile(r"\b(std::)?(system|popen)\s*\("), "no shell from the engine", not_in=("tests/",)),
+    Ban(re.compile(_CALL + r"(system|popen)\s*\("), "no shell from the engine", not_in=("tests/",)),
     Ban(re.compile(r"\b(strcpy|strcat|sprintf|gets|strtok)\s*\("), "use std::string"),
 )
 

@@ -68,7 +68,8 @@ EXAMPLES = {
             ("std::condition_variable_any c;", "one owner", 'auto s = "std::condition_variable";'),
             ("std::this_thread::sleep_for(x);", "ManualClock", "clock.advance(x);"),
             ("usleep(3);", "ManualClock", "int usleeps(3);"),
-            ("sleep (3);", "ManualClock", "node.sleep(3);"),
+            ("sleep (3);", "ManualClock", "void N::sleep(int);"),
+            ("::sleep(3);", "ManualClock", "node.sleep(3);"),
             ("int x = std::rand();", "SplitMix64", "int x = operand();"),
             ("srand(1);", "SplitMix64", "strand(1);"),
             ("int x = atoi(s);", "from_chars", "int x = ratio(s);"),
@@ -80,7 +81,9 @@ EXAMPLES = {
             ("throw Bad();", "nothing of ours throws", "int rethrow();"),
             ("std::async(f);", "actors and pools", "async(f);"),
             ("strcpy(a, b);", "std::string", "copy(a, b);"),
-            ("std::system(s);", "no shell", "ecosystem(s);"),
+            ("std::system(s);", "no shell", "actor_system system(s);"),
+            ("int x = system(s);", "no shell", "ecosystem(s);"),
+            ("  popen(s, r);", "no shell", "x.popen(s);"),
         ]
     ] + [
         ({"tests/base/a.h": HEADER + "std::mutex m;\n"}, "one owner",
