@@ -32,8 +32,8 @@ struct PipelineLost {
   Error error;
 };
 
-// What the engine lacks in this epoch, from the supervisor; or nothing, from the batcher once it feeds the pipeline: then
-// requests are admitted. The two are not ordered: an epoch that was ended does not come back.
+// What the engine lacks in this epoch, from the supervisor; or nothing, from the batcher once it feeds the pipeline:
+// then requests are admitted. The two are not ordered: an epoch that was ended does not come back.
 struct Availability {
   Epoch epoch;
   std::optional<Error> error;
@@ -58,9 +58,9 @@ struct Stop {};
 struct EngineReport {
   enum class Kind : std::uint8_t { kProgress, kUp, kDown, kLoadFailed };
   Kind kind = Kind::kProgress;
-  std::uint64_t bytes_done = 0;   // kProgress: over all stages.
+  std::uint64_t bytes_done = 0;  // kProgress: over all stages.
   std::uint64_t bytes_total = 0;
-  Error error;                    // kDown, kLoadFailed.
+  Error error;  // kDown, kLoadFailed.
 };
 
 }  // namespace sluice::actors

@@ -50,8 +50,8 @@ Result<Model> load_model(const topology::Plan& plan) {
   const auto path = kernels::parse_isa_path(plan.topology.kernels.path);
   if (!path.ok()) return path.error();
   const PromptLimits limits{static_cast<TokenId>(plan.model.vocab_size), plan.context_tokens};
-  return Model{{std::move(*tokenizer), std::move(*chat_template), limits}, std::move(*defaults),
-               std::string(to_string(*path))};
+  return Model{
+      {std::move(*tokenizer), std::move(*chat_template), limits}, std::move(*defaults), std::string(to_string(*path))};
 }
 
 LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
@@ -169,15 +169,19 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
 
   const caf::actor ingress = system.spawn<IngressActor, caf::detached>(
       std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
-                                                  links->out("ingress", "tokenizer"), links->out("ingress", "responder")}),
+                                                  links->out("ingress", "tokenizer"),
+                                                  links->out("ingress", "responder")}),
       ledger_config(plan, *model));
   const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
-      std::make_unique<TokenizerPorts>(TokenizerPorts{links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"),
-                                                      links->out("tokenizer", "responder")}),
+      std::make_unique<TokenizerPorts>(TokenizerPorts{
+          links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"), links->out("tokenizer", "responder")}),
       model->text);
   const caf::actor batcher = system.spawn<BatcherActor, caf::detached>(
-      std::make_unique<BatcherPorts>(BatcherPorts{links->in("tokenizer", "batcher"), links->in("responder", "batcher"),
-                                                  InPort(std::move(*results)), links->out("batcher", "responder"), {}}),
+      std::make_unique<BatcherPorts>(BatcherPorts{links->in("tokenizer", "batcher"),
+                                                  links->in("responder", "batcher"),
+                                                  InPort(std::move(*results)),
+                                                  links->out("batcher", "responder"),
+                                                  {}}),
       batcher_settings(plan, *model), *context, ingress);
   const caf::actor responder = system.spawn<ResponderActor, caf::detached>(
       std::make_unique<ResponderPorts>(ResponderPorts{
@@ -210,9 +214,13 @@ Engine::~Engine() {
   parts_->system.reset();  // Waits for every actor.
 }
 
-const std::string& Engine::ingress_address() const { return parts_->ingress_address; }
+const std::string& Engine::ingress_address() const {
+  return parts_->ingress_address;
+}
 
-const std::string& Engine::control_address() const { return parts_->control_address; }
+const std::string& Engine::control_address() const {
+  return parts_->control_address;
+}
 
 std::optional<EngineReport> Engine::next_report(Duration timeout) {
   std::optional<EngineReport> report;

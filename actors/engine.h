@@ -1,6 +1,7 @@
 // The engine of the head process: every actor of a plan, wired and running. engine.cpp reads as the diagram.
 //
-//   transport: clients -> Ingress -> Tokenizer -> Batcher -> Stage 0 -> ... -> Stage n -> Batcher -> Responder -> Ingress
+//   transport: clients -> Ingress -> Tokenizer -> Batcher -> Stage 0 -> ... -> Stage n -> Batcher -> Responder
+//              -> Ingress
 //   Supervisor: starts workers, assigns stages, sets the pipeline up again after a loss.
 //
 // Owns:    the actor system, the ZeroMQ context, the folder of ipc:// sockets. Destruction stops every actor and every

@@ -3,7 +3,7 @@
 // Owns:    the clients' ROUTER socket, the Ledger, its link ends.
 // Thread:  its own.
 // Errors:  bytes of clients are hostile: what is no message, or too large, is answered with Failed and changes nothing.
-// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so that no circle of
+// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so no circle of
 //           waiting actors can form.
 #pragma once
 
@@ -48,7 +48,7 @@ class IngressActor final : public PollingActor {
   std::unique_ptr<IngressPorts> ports_;
   std::uint32_t message_bytes_max_;
   Ledger ledger_;
-  Epoch ended_epoch_{0};             // Of the last loss: its late news of being up are stale.
+  Epoch ended_epoch_{0};  // Of the last loss: its late news of being up are stale.
   std::optional<Drain> drain_;
 };
 

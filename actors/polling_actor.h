@@ -1,11 +1,11 @@
 // A CAF actor on a thread of its own that waits for its mailbox and its ZeroMQ sockets in one poll.
 //
 // A subclass says what to do with control messages (make_behavior), what to wait for (watch, next_timer) and what to do
-// when something may have happened (advance). advance() works until nothing more can be done without blocking: sockets are
-// edge-triggered behind their descriptors, so what it leaves unread is not announced again.
+// when something may have happened (advance). advance() works until nothing more can be done without blocking: sockets
+// are edge-triggered behind their descriptors, so what it leaves unread is not announced again.
 //
 // Owns:    an eventfd that enqueue() pokes when the actor sleeps.
-// Thread:  everything but enqueue() runs on the actor's thread. Sockets are made before the spawn or on this thread, and
+// Thread:  all but enqueue() runs on the actor's thread. Sockets are made before the spawn or on this thread, and
 //          closed on this thread, in close().
 // Errors:  nothing here throws; a handler that lets an exception out ends the actor, and its monitors see it.
 #pragma once

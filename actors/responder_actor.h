@@ -1,5 +1,5 @@
-// Streams text to clients: tokens in from the batcher, encoded answers out to the ingress, which owns the clients' socket.
-// The rules are StreamTable's (pipeline/request/stream_table.h).
+// Streams text to clients: tokens in from the batcher, encoded answers out to the ingress, which owns the clients'
+// socket. The rules are StreamTable's (pipeline/request/stream_table.h).
 //
 // Owns:    its link ends and the StreamTable.
 // Thread:  its own.

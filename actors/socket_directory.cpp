@@ -17,11 +17,12 @@ Result<SocketDirectory> SocketDirectory::create(const std::string& wanted) {
     return SocketDirectory(wanted, false);
   }
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const auto parent = runtime != nullptr ? std::filesystem::path(runtime) : std::filesystem::temp_directory_path(failure);
+  const auto parent =
+      runtime != nullptr ? std::filesystem::path(runtime) : std::filesystem::temp_directory_path(failure);
   std::string path = (parent / "sluice-XXXXXX").string();
   if (mkdtemp(path.data()) == nullptr) {
-    return Error{ErrorCode::kInvalidConfig, "cannot make a folder for sockets in " + parent.string() + ": " +
-                                                std::strerror(errno)};
+    return Error{ErrorCode::kInvalidConfig,
+                 "cannot make a folder for sockets in " + parent.string() + ": " + std::strerror(errno)};
   }
   return SocketDirectory(std::move(path), true);
 }

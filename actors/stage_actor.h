@@ -1,12 +1,12 @@
 // One stage: its layers over the micro-batches that come in, hidden states or samples out. The work is StageExecutor's
 // (pipeline/stage/stage_executor.h).
 //
-// Told by its owner (supervisor or worker actor): StageAssign (load, bind, answer StageReady), StageConnect, StageRelease.
-// A StageAssign of a new epoch for the same layers keeps the weights and forgets every sequence.
+// Told by its owner (supervisor or worker actor): StageAssign (load, bind, answer StageReady), StageConnect,
+// StageRelease. A StageAssign of a new epoch for the same layers keeps the weights and forgets every sequence.
 //
 // Owns:    the executor with weights and KV blocks, its two link ends.
 // Thread:  its own, at nice +10: it computes on it.
-// Errors:  what fails in loading or running becomes one StageFailed to the owner; then the stage waits to be assigned anew.
+// Errors:  a failure to load or run becomes one StageFailed to the owner; the stage then waits for a new assignment.
 // Pressure: takes the next micro-batch only when its output has room.
 #pragma once
 
@@ -44,8 +44,8 @@ class StageActor final : public PollingActor {
 
   transport::Context context_;
   caf::actor owner_;
-  std::optional<StageAssign> assigned_;      // While set up.
-  std::optional<StageAssign> loaded_;        // What the executor was made for.
+  std::optional<StageAssign> assigned_;  // While set up.
+  std::optional<StageAssign> loaded_;    // What the executor was made for.
   std::unique_ptr<StageExecutor> executor_;
   std::optional<InPort> input_;
   std::optional<OutPort> output_;

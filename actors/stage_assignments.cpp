@@ -38,7 +38,9 @@ std::string bind_address(LinkTransport transport, const std::string& directory, 
   return {};
 }
 
-std::string stage_name(std::size_t stage) { return "stage " + std::to_string(stage); }
+std::string stage_name(std::size_t stage) {
+  return "stage " + std::to_string(stage);
+}
 
 StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, const std::string& kernel_path) {
   StageAssign assign;
@@ -60,7 +62,8 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
 
 }  // namespace
 
-std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& kernel_path, const std::string& directory) {
+std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& kernel_path,
+                                         const std::string& directory) {
   std::vector<SupervisedStage> stages;
   for (const topology::StagePlan& stage : plan.stages) {
     SupervisedStage supervised;

@@ -1,4 +1,5 @@
-// From a plan to what the supervisor tells each stage: layers, memory, limits, and the addresses at which its links meet.
+// From a plan to what the supervisor tells each stage: layers, memory, limits, and the addresses at which its links
+// meet.
 #pragma once
 
 #include <string>

@@ -40,7 +40,9 @@ SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<tran
 
 caf::message_handler SupervisorActor::make_behavior() {
   return {[this](const Begin& begin) { begin_with(begin); },
-          [this](const StageReady& ready) { membership_.on_ready(settings_.stages[ready.stage].place.worker, ready, now()); },
+          [this](const StageReady& ready) {
+            membership_.on_ready(settings_.stages[ready.stage].place.worker, ready, now());
+          },
           [this](const StageFailed& failed) {
             membership_.on_failed(settings_.stages[failed.stage].place.worker, failed, now());
           },
@@ -90,7 +92,8 @@ void SupervisorActor::close() {
   for (SupervisedStage& stage : settings_.stages) stage.local = nullptr;
 }
 
-void SupervisorActor::take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now) {
+void SupervisorActor::take_worker_message(const transport::Route& route, const transport::Message& message,
+                                          TimePoint now) {
   Result<WorkerMessage> decoded = transport::decode_worker_message(message);
   if (!decoded.ok()) {
     spdlog::warn("supervisor: ignored a message: {}", to_string(decoded.error()));
@@ -111,7 +114,8 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
 
 void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
   const Result<void> accepted = membership_.on_hello(hello, now);
-  const HeadMessage answer = accepted.ok() ? HeadMessage{WorkerWelcome{}} : HeadMessage{WorkerRefused{accepted.error()}};
+  const HeadMessage answer =
+      accepted.ok() ? HeadMessage{WorkerWelcome{}} : HeadMessage{WorkerRefused{accepted.error()}};
   const Result<bool> sent = control_->send(route, transport::encode(answer));
   if (!accepted.ok()) {
     spdlog::warn("supervisor: refused a worker: {}", accepted.error().message);
@@ -166,8 +170,8 @@ void SupervisorActor::carry_out_actions(TimePoint now) {
 }
 
 void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
-  auto child = ChildProcess::start(settings_.worker_program, {"worker", "--connect", control_->address(), "--name",
-                                                              action.worker, "--spawned"});
+  auto child = ChildProcess::start(settings_.worker_program,
+                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--spawned"});
   if (!child.ok()) return lose(action.worker, child.error().message, now);
   spdlog::info("supervisor: started {} as process {}", action.worker, child->pid());
   children_.insert_or_assign(action.worker, std::move(*child));

@@ -28,8 +28,8 @@ struct SupervisedStage {
 
 struct SupervisorSettings {
   std::vector<SupervisedStage> stages;
-  std::string results_address;      // Of the batcher, where the last stage sends to.
-  std::string worker_program;       // Runs spawned workers.
+  std::string results_address;  // Of the batcher, where the last stage sends to.
+  std::string worker_program;   // Runs spawned workers.
   MembershipLimits limits;
 };
 
@@ -42,7 +42,8 @@ struct SupervisorPeers {
 class SupervisorActor final : public PollingActor {
  public:
   // `control` is absent where every stage runs in this process. The stages' own actors report to this one.
-  SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control, SupervisorSettings settings);
+  SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control,
+                  SupervisorSettings settings);
 
   // Sent once by the engine, when everyone exists.
   struct Begin {
@@ -82,9 +83,9 @@ class SupervisorActor final : public PollingActor {
   SupervisorSettings settings_;
   SupervisorPeers peers_;
   Membership membership_;
-  std::map<std::string, transport::Route> routes_;   // Of present workers, by name.
-  std::map<std::string, ChildProcess> children_;     // By worker name.
-  std::vector<LoadProgress> progress_;               // By stage.
+  std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
+  std::map<std::string, ChildProcess> children_;    // By worker name.
+  std::vector<LoadProgress> progress_;              // By stage.
   bool has_begun_ = false;
 };
 

@@ -1,5 +1,5 @@
-// Turns prompts into token ids: Submission in, SequenceStart to the batcher or StreamEnd with an error to the responder.
-// Cancels pass through behind the submissions that they are about.
+// Turns prompts into token ids: Submission in, SequenceStart to the batcher or StreamEnd with an error to the
+// responder. Cancels pass through behind the submissions that they are about.
 //
 // Owns:    its link ends. The tokenizer and template are shared and immutable.
 // Thread:  its own.

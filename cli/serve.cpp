@@ -11,8 +11,8 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include "actors/engine.h"
 #include "cli/interrupt.h"
@@ -85,11 +85,12 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--log-level", options->log_level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
-  verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")->capture_default_str();
+  verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")
+      ->capture_default_str();
   verb->footer(R"(
 Prints "ingress ADDRESS" first and "ready" once requests are taken. Stages on host "spawn" are started as processes of
-their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new requests and ends when
-the running ones are done; a second one ends at once.
+their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new requests and ends
+when the running ones are done; a second one ends at once.
 
 Examples:
   sluice serve configs/two-processes.toml

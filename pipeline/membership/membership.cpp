@@ -23,7 +23,9 @@ Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits) 
   }
 }
 
-void Membership::start(TimePoint now) { reconcile(now); }
+void Membership::start(TimePoint now) {
+  reconcile(now);
+}
 
 Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
   if (hello.version != kControlVersion) {
@@ -37,8 +39,8 @@ Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
     for (const auto& [name, worker] : workers_) {
       if (worker.kind == WorkerKind::kNamed) known += (known.empty() ? "" : ", ") + name;
     }
-    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name + "'; it has: " +
-                                                (known.empty() ? std::string("none") : known)};
+    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name +
+                                                "'; it has: " + (known.empty() ? std::string("none") : known)};
   }
   Worker& worker = found->second;
   if (worker.state == WorkerState::kPresent) {
@@ -92,7 +94,8 @@ void Membership::on_failed(const std::string& worker, const StageFailed& failed,
   if (was_loading) {
     actions_.push_back(LoadFailed{failed.stage, failed.error});
   } else if (is_up_) {
-    go_down({ErrorCode::kStageLost, describe(failed.stage) + " on " + worker + " failed: " + failed.error.message, 1000});
+    go_down(
+        {ErrorCode::kStageLost, describe(failed.stage) + " on " + worker + " failed: " + failed.error.message, 1000});
   }
   reconcile(now);
 }
@@ -136,18 +139,21 @@ TimePoint Membership::next_timer() const {
   TimePoint next = TimePoint::never();
   for (const auto& [name, worker] : workers_) {
     next = std::min(next, worker.launched_until);
-    if (worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent) next = std::min(next, worker.launch_at);
+    if (worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent)
+      next = std::min(next, worker.launch_at);
   }
   for (const Stage& stage : stages_) {
     next = std::min(next, stage.silent_until);
-    const bool is_waiting = stage.state == StageState::kUnassigned &&
-                            workers_.at(stage.place.worker).state == WorkerState::kPresent;
+    const bool is_waiting =
+        stage.state == StageState::kUnassigned && workers_.at(stage.place.worker).state == WorkerState::kPresent;
     if (is_waiting) next = std::min(next, stage.retry_at);
   }
   return next;
 }
 
-std::vector<MembershipAction> Membership::take_actions() { return std::exchange(actions_, {}); }
+std::vector<MembershipAction> Membership::take_actions() {
+  return std::exchange(actions_, {});
+}
 
 std::optional<Error> Membership::unavailable() const {
   if (is_up_) return std::nullopt;
@@ -203,7 +209,8 @@ void Membership::go_down(Error error) {
 
 void Membership::launch_absent(TimePoint now) {
   for (auto& [name, worker] : workers_) {
-    const bool is_due = worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent && worker.launch_at <= now;
+    const bool is_due =
+        worker.kind == WorkerKind::kSpawned && worker.state == WorkerState::kAbsent && worker.launch_at <= now;
     if (!is_due) continue;
     worker.state = WorkerState::kLaunching;
     worker.launched_until = now + limits_.launch_timeout;
@@ -223,8 +230,8 @@ void Membership::assign_unassigned(TimePoint now) {
 }
 
 void Membership::connect_if_all_ready() {
-  const bool all_ready = std::all_of(stages_.begin(), stages_.end(),
-                                     [](const Stage& stage) { return stage.state == StageState::kReady; });
+  const bool all_ready =
+      std::all_of(stages_.begin(), stages_.end(), [](const Stage& stage) { return stage.state == StageState::kReady; });
   if (is_up_ || !all_ready) return;
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
     std::optional<std::string> output;

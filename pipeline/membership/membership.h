@@ -1,14 +1,14 @@
 // Who runs which stage: the supervisor's state as a pure machine, without sockets, threads or time of its own.
 //
-// A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs to
-// one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports ready, is
-// connected to its successor; then the batcher may send. When a stage is lost while the pipeline is up, the epoch is
-// bumped and all stages are assigned anew: survivors keep their weights and start over with empty sequences.
+// A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs
+// to one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports
+// ready, is connected to its successor; then the batcher may send. When a stage is lost while the pipeline is up, the
+// epoch is bumped and all stages are assigned anew: survivors keep their weights and start over with empty sequences.
 //
 // Owns:       which worker is present, the state of each stage, the epoch, retry times of spawned workers.
 // Confined:   to the supervisor; not thread-safe.
 // Errors:     none of its own; failures of workers are inputs, what the engine lacks is unavailable().
-// Invariant:  kUp exactly while every stage is ready in the current epoch and its worker is present; a stage has at most
+// Invariant:  kUp exactly while every stage is ready in the current epoch with its worker present; a stage has at most
 //             one owner (check_invariants()).
 #pragma once
 
@@ -40,10 +40,10 @@ struct StagePlace {
 };
 
 struct MembershipLimits {
-  Duration relaunch_delay_min = std::chrono::milliseconds(50);   // Doubles with each failure in a row,
-  Duration relaunch_delay_max = std::chrono::seconds(5);         // up to this; back to the minimum when the pipeline is up.
-  Duration launch_timeout = std::chrono::seconds(20);            // A spawned worker that has not said hello is killed.
-  Duration silence_timeout = std::chrono::seconds(60);           // A loading stage that shows no progress is lost.
+  Duration relaunch_delay_min = std::chrono::milliseconds(50);  // Doubles with each failure in a row,
+  Duration relaunch_delay_max = std::chrono::seconds(5);  // up to this; back to the minimum when the pipeline is up.
+  Duration launch_timeout = std::chrono::seconds(20);     // A spawned worker that has not said hello is killed.
+  Duration silence_timeout = std::chrono::seconds(60);    // A loading stage that shows no progress is lost.
 };
 
 // ---- what the supervisor has to do ----------------------------------------------------------------------------------
@@ -59,7 +59,8 @@ struct AssignStage {
   std::uint32_t stage = 0;
   Epoch epoch;
 };
-// To each stage when all are ready: where its output goes. The last stage's goes to the batcher: output_stage is absent.
+// To each stage when all are ready: where its output goes. The last stage's goes to the batcher: output_stage is
+// absent.
 struct ConnectStage {
   std::string worker;
   std::uint32_t stage = 0;
@@ -121,10 +122,10 @@ class Membership {
   struct Stage {
     StagePlace place;
     StageState state = StageState::kUnassigned;
-    std::string input_address;                      // While ready.
-    TimePoint silent_until = TimePoint::never();    // While assigned: lost after this.
-    TimePoint retry_at{};                           // While unassigned after a failed load: not before this.
-    std::string last_error;                         // Of the last failed load.
+    std::string input_address;                    // While ready.
+    TimePoint silent_until = TimePoint::never();  // While assigned: lost after this.
+    TimePoint retry_at{};                         // While unassigned after a failed load: not before this.
+    std::string last_error;                       // Of the last failed load.
   };
   enum class WorkerState : std::uint8_t { kAbsent, kLaunching, kPresent };
   struct Worker {

@@ -9,10 +9,10 @@
 namespace sluice::test {
 namespace {
 
-constexpr const char* kOpenings[] = {
-    "Once upon a time there was a king who had three daughters", "The wolf said to the little girl,",
-    "Dorothy and the Scarecrow walked down the road of yellow brick", "\"Who are you?\" asked Alice.",
-    "The old fisherman lived by the sea"};
+constexpr const char* kOpenings[] = {"Once upon a time there was a king who had three daughters",
+                                     "The wolf said to the little girl,",
+                                     "Dorothy and the Scarecrow walked down the road of yellow brick",
+                                     "\"Who are you?\" asked Alice.", "The old fisherman lived by the sea"};
 
 // Mixed prompts, lengths and ways of sampling, reproducible.
 std::vector<Generate> mixed_requests(std::size_t count) {
@@ -20,7 +20,8 @@ std::vector<Generate> mixed_requests(std::size_t count) {
   std::vector<Generate> requests;
   for (std::size_t i = 0; i < count; ++i) {
     std::string prompt = kOpenings[random.below(std::size(kOpenings))];
-    for (std::uint64_t more = random.below(12); more > 0; --more) prompt += std::string(" ") + kOpenings[random.below(5)];
+    for (std::uint64_t more = random.below(12); more > 0; --more)
+      prompt += std::string(" ") + kOpenings[random.below(5)];
     Generate request = greedy("request-" + std::to_string(i), prompt, static_cast<std::uint32_t>(1 + random.below(80)));
     request.seed = random.next();
     request.logprobs.digest = true;

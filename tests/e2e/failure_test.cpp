@@ -52,7 +52,8 @@ std::vector<TokenId> reference_tokens(transport::Client& client, const std::stri
 }
 
 TEST_SUITE("e2e/failure") {
-  TEST_CASE("kill -9 of a named worker: requests in flight fail once, the engine says what it lacks, and serves again") {
+  TEST_CASE(
+      "kill -9 of a named worker: requests in flight fail once, the engine says what it lacks, and serves again") {
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
     EngineUnderTest engine(topology, false);
@@ -62,7 +63,7 @@ TEST_SUITE("e2e/failure") {
     CHECK(early.error->code == ErrorCode::kUnavailable);
     CHECK(early.error->message.find("stage 1 (layers 3-5) waits for worker-a") != std::string::npos);
 
-    const std::vector<std::string> arguments = {"worker", "--connect", engine.control(), "--name", "worker-a",
+    const std::vector<std::string> arguments = {"worker",      "--connect", engine.control(), "--name", "worker-a",
                                                 "--log-level", "warn"};
     Program worker(arguments);
     engine.wait_until_ready();

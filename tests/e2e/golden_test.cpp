@@ -24,15 +24,16 @@ std::vector<GoldenCase> golden_cases() {
   std::ifstream file(source_path("tests/golden/storyteller-llama.json"));
   std::vector<GoldenCase> cases;
   for (const auto& entry : nlohmann::json::parse(file)) {
-    cases.push_back({entry["text"], entry["add_special_tokens"], entry["ids"], entry["prompt_logprobs"], entry["greedy"],
-                     entry["greedy_text"]});
+    cases.push_back({entry["text"], entry["add_special_tokens"], entry["ids"], entry["prompt_logprobs"],
+                     entry["greedy"], entry["greedy_text"]});
   }
   REQUIRE(cases.size() == 5);
   return cases;
 }
 
 Generate request_for(const GoldenCase& golden, std::size_t index) {
-  Generate request = greedy("case-" + std::to_string(index), golden.text, static_cast<std::uint32_t>(golden.greedy_ids.size()));
+  Generate request =
+      greedy("case-" + std::to_string(index), golden.text, static_cast<std::uint32_t>(golden.greedy_ids.size()));
   request.add_special_tokens = golden.add_special_tokens;
   request.parse_special_tokens = true;
   request.ignore_eos = true;

@@ -22,7 +22,8 @@ std::string sluice_program();
 class Program {
  public:
   // Standard error goes to that of the test, or to where standard output goes. `program` empty: sluice.
-  explicit Program(const std::vector<std::string>& arguments, bool join_errors = false, const std::string& program = {});
+  explicit Program(const std::vector<std::string>& arguments, bool join_errors = false,
+                   const std::string& program = {});
   Program(Program&& other) noexcept;
   Program& operator=(Program&&) = delete;
   ~Program();

@@ -107,7 +107,8 @@ class World {
     for (auto& [stage, assignment] : assignments_) {
       if (assignment.is_loaded || random_.below(2) == 0) continue;
       if (has_faults && random_.below(10) == 0) {
-        membership_.on_failed(assignment.worker, {assignment.epoch, stage, {ErrorCode::kModelLoadFailed, "bad luck"}}, now_);
+        membership_.on_failed(assignment.worker, {assignment.epoch, stage, {ErrorCode::kModelLoadFailed, "bad luck"}},
+                              now_);
       } else {
         assignment.is_loaded = true;
         StageReady ready;
