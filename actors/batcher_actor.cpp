@@ -85,6 +85,7 @@ void BatcherActor::advance(TimePoint now) {
   if (!in_flight_.empty() && in_flight_.front().overdue <= now) report_broken("a step is overdue");
 
   if (ports_->to_responder.has_room()) scheduler_.expire(now);
+  flush_outputs(now);  // Also what a lost pipeline ended.
   bool is_busy = true;
   while (is_busy) {
     is_busy = take_signal(now);

@@ -71,7 +71,7 @@ class BatcherActor final : public PollingActor {
   caf::actor supervisor_;  // Whoever sent the last PipelineReady.
   Scheduler scheduler_;
   std::deque<StepInFlight> in_flight_;
-  bool is_broken_ = false;                 // Reported in this epoch.
+  bool is_broken_ = false;  // Reported in this epoch.
   Error down_error_{ErrorCode::kUnavailable, "the pipeline is not up yet", 1000};
 };
 

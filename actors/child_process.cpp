@@ -81,7 +81,9 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   return *this;
 }
 
-ChildProcess::~ChildProcess() { release(); }
+ChildProcess::~ChildProcess() {
+  release();
+}
 
 std::string ChildProcess::reap() {
   int status = 0;

@@ -4,7 +4,7 @@
 //   supervisor -> batcher  : PipelineReady, PipelineLost                                       LoadProgress
 //   supervisor, batcher -> ingress : Availability                        batcher -> supervisor : PipelineBroken
 //   engine     -> ingress  : Drain                                       ingress -> engine     : Drained
-//   engine     -> everyone : Stop                                        supervisor -> engine  : EngineReport
+//   engine     -> everyone : Stop                                        supervisor, ingress -> engine : EngineReport
 //
 // A stage's owner is the supervisor in the head process, the worker actor elsewhere.
 #pragma once
@@ -54,7 +54,8 @@ struct Drained {};
 // End now. Sockets are closed on the actor's own thread.
 struct Stop {};
 
-// To whoever started the engine: progress of loading, or why the pipeline is up, down, or cannot start.
+// To whoever started the engine: progress of loading and what cannot be loaded, from the supervisor; that requests are
+// taken, and that they no longer are and why, from the ingress, which alone knows both in their order.
 struct EngineReport {
   enum class Kind : std::uint8_t { kProgress, kUp, kDown, kLoadFailed };
   Kind kind = Kind::kProgress;

@@ -167,11 +167,12 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 
+  const caf::actor engine = caf::actor_cast<caf::actor>(parts->self->ptr());
   const caf::actor ingress = system.spawn<IngressActor, caf::detached>(
       std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
                                                   links->out("ingress", "tokenizer"),
                                                   links->out("ingress", "responder")}),
-      ledger_config(plan, *model));
+      ledger_config(plan, *model), engine);
   const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
       std::make_unique<TokenizerPorts>(TokenizerPorts{
           links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"), links->out("tokenizer", "responder")}),
@@ -201,7 +202,6 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   for (const caf::actor& stage : local_stages) {
     if (stage) parts->actors.push_back(stage);
   }
-  const caf::actor engine = caf::actor_cast<caf::actor>(parts->self->ptr());
   caf::anon_send(supervisor, SupervisorActor::Begin{{ingress, batcher, engine}, local_stages});
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }

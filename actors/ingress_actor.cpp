@@ -20,11 +20,13 @@ Entropy draw_entropy() {
 
 }  // namespace
 
-IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config)
+IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config,
+                           caf::actor engine)
     : PollingActor(config),
       ports_(std::move(ports)),
       message_bytes_max_(ledger_config.message_bytes_max),
-      ledger_(std::move(ledger_config)) {
+      ledger_(std::move(ledger_config)),
+      engine_(std::move(engine)) {
   ledger_.set_unavailable(Error{ErrorCode::kUnavailable, "the engine is starting", 1000});
 }
 
@@ -36,14 +38,27 @@ caf::message_handler IngressActor::make_behavior() {
           }};
 }
 
+void IngressActor::close() {
+  ports_.reset();
+  engine_ = nullptr;
+}
+
 void IngressActor::set_availability(const Availability& availability) {
   if (drain_) return;
+  EngineReport report;
   if (availability.error) {
+    report.kind = EngineReport::Kind::kDown;
+    report.error = *availability.error;
     ended_epoch_ = std::max(ended_epoch_, Epoch{availability.epoch.value - 1});
-    ledger_.set_unavailable(availability.error);
   } else if (availability.epoch > ended_epoch_) {
-    ledger_.set_unavailable(std::nullopt);
+    report.kind = EngineReport::Kind::kUp;
+  } else {
+    return;
   }
+  ledger_.set_unavailable(availability.error);
+  const bool is_available = !availability.error.has_value();
+  if (is_available_ != is_available) caf::anon_send(engine_, report);
+  is_available_ = is_available;
 }
 
 void IngressActor::watch(transport::Poller& poller) const {

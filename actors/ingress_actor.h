@@ -3,7 +3,8 @@
 // Owns:    the clients' ROUTER socket, the Ledger, its link ends.
 // Thread:  its own.
 // Errors:  bytes of clients are hostile: what is no message, or too large, is answered with Failed and changes nothing.
-// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so no circle of
+// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so that no circle
+// of
 //           waiting actors can form.
 #pragma once
 
@@ -26,14 +27,16 @@ struct IngressPorts {
 
 class IngressActor final : public PollingActor {
  public:
-  IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config);
+  // `engine` gets EngineReports.
+  IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config,
+               caf::actor engine);
 
  protected:
   caf::message_handler make_behavior() override;
   void watch(transport::Poller& poller) const override;
   TimePoint next_timer() const override { return has_room() ? ledger_.next_timer() : TimePoint::never(); }
   void advance(TimePoint now) override;
-  void close() override { ports_.reset(); }
+  void close() override;
 
  private:
   bool has_room() const { return ports_->to_tokenizer.has_room() && ports_->to_responder.has_room(); }
@@ -48,7 +51,9 @@ class IngressActor final : public PollingActor {
   std::unique_ptr<IngressPorts> ports_;
   std::uint32_t message_bytes_max_;
   Ledger ledger_;
+  caf::actor engine_;
   Epoch ended_epoch_{0};  // Of the last loss: its late news of being up are stale.
+  bool is_available_ = false;
   std::optional<Drain> drain_;
 };
 

@@ -1,10 +1,10 @@
 #include "actors/polling_actor.h"
 
-#include <caf/detail/sync_request_bouncer.hpp>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <caf/detail/sync_request_bouncer.hpp>
 
 #include "actors/control_messages.h"
 #include "base/check.h"
@@ -16,7 +16,9 @@ PollingActor::PollingActor(caf::actor_config& config)
   SLUICE_CHECK_GE(wake_fd_, 0);
 }
 
-PollingActor::~PollingActor() { ::close(wake_fd_); }
+PollingActor::~PollingActor() {
+  ::close(wake_fd_);
+}
 
 void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) {
   const auto id = element->mid;

@@ -1,4 +1,5 @@
-// The folder of an engine's ipc:// sockets: made on demand, private to the user, removed at the end if it was made here.
+// The folder of an engine's ipc:// sockets: made on demand, private to the user, removed at the end if it was made
+// here.
 #pragma once
 
 #include <string>

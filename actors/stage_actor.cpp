@@ -64,9 +64,9 @@ Result<StageReady> StageActor::set_up(const StageAssign& assign) {
   } else if (auto loaded = load(assign); !loaded.ok()) {
     return std::move(loaded).error();
   }
-  auto link = transport::LinkIn::bind(context_, assign.input_address,
-                                      {"stage-" + std::to_string(assign.stage), 0, assign.epoch},
-                                      link_limits(assign.window));
+  auto link =
+      transport::LinkIn::bind(context_, assign.input_address,
+                              {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.window));
   if (!link.ok()) return std::move(link).error();
   input_.emplace(std::move(*link));
   return StageReady{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),

@@ -197,19 +197,20 @@ void SupervisorActor::carry_out(const ConnectStage& action, TimePoint now) {
 void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
   spdlog::info("supervisor: the pipeline is up (epoch {})", action.epoch.value);
   caf::anon_send(peers_.batcher, PipelineReady{action.epoch, action.input_address, caf::actor_cast<caf::actor>(this)});
-  report(EngineReport::Kind::kUp);
 }
 
 void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {
   spdlog::warn("supervisor: the pipeline is down: {}", action.error.message);
-  tell_availability();
+  caf::anon_send(peers_.ingress, Availability{Epoch{action.epoch.value + 1}, action.error});
   caf::anon_send(peers_.batcher, PipelineLost{action.epoch, action.error});
-  report(EngineReport::Kind::kDown, action.error);
 }
 
 void SupervisorActor::carry_out(const LoadFailed& action, TimePoint) {
   spdlog::error("supervisor: stage {} cannot be loaded: {}", action.stage, to_string(action.error));
-  report(EngineReport::Kind::kLoadFailed, action.error);
+  EngineReport report;
+  report.kind = EngineReport::Kind::kLoadFailed;
+  report.error = action.error;
+  caf::anon_send(peers_.engine, report);
 }
 
 template <class T>
@@ -228,13 +229,6 @@ void SupervisorActor::tell_availability() {
   if (auto lacks = membership_.unavailable()) {
     caf::anon_send(peers_.ingress, Availability{membership_.epoch(), std::move(lacks)});
   }
-}
-
-void SupervisorActor::report(EngineReport::Kind kind, Error error) {
-  EngineReport message;
-  message.kind = kind;
-  message.error = std::move(error);
-  caf::anon_send(peers_.engine, message);
 }
 
 }  // namespace sluice::actors

@@ -77,7 +77,6 @@ class SupervisorActor final : public PollingActor {
   template <class T>
   void tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now);
   void tell_availability();
-  void report(EngineReport::Kind kind, Error error = {});
 
   std::unique_ptr<transport::RouterSocket> control_;
   SupervisorSettings settings_;

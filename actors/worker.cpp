@@ -45,9 +45,9 @@ Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& i
   config.set("scheduler.policy", caf::atom("sharing"));
   caf::actor_system system(config);
   caf::scoped_actor self(system);
-  const caf::actor worker = system.spawn<WorkerActor, caf::detached>(
-      std::make_unique<transport::DealerSocket>(std::move(*head)), std::move(settings), *context,
-      caf::actor_cast<caf::actor>(self.ptr()));
+  const caf::actor worker =
+      system.spawn<WorkerActor, caf::detached>(std::make_unique<transport::DealerSocket>(std::move(*head)),
+                                               std::move(settings), *context, caf::actor_cast<caf::actor>(self.ptr()));
 
   std::optional<WorkerEnded> ended;
   while (!ended && !is_interrupted) {

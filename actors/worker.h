@@ -9,10 +9,10 @@
 namespace sluice::actors {
 
 struct WorkerOptions {
-  std::string connect;        // Control address of the head: "tcp://HOST:PORT" or "ipc://PATH".
+  std::string connect;  // Control address of the head: "tcp://HOST:PORT" or "ipc://PATH".
   std::string name;
-  std::string host;           // Where this worker's stages are reached; empty: 127.0.0.1.
-  bool is_spawned = false;    // Ends with its head.
+  std::string host;         // Where this worker's stages are reached; empty: 127.0.0.1.
+  bool is_spawned = false;  // Ends with its head.
 };
 
 // Runs until the head says so, or `is_interrupted` turns true. Errors: a refusal, kInvalidConfig for the address.

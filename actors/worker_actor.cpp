@@ -32,7 +32,9 @@ caf::message_handler WorkerActor::make_behavior() {
           [this](const LoadProgress& message) { tell_head(message); }};
 }
 
-void WorkerActor::watch(transport::Poller& poller) const { poller.add(*head_); }
+void WorkerActor::watch(transport::Poller& poller) const {
+  poller.add(*head_);
+}
 
 void WorkerActor::advance(TimePoint now) {
   while (!is_ended_) {

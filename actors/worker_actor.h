@@ -21,7 +21,7 @@ namespace sluice::actors {
 struct WorkerSettings {
   WorkerHello hello;
   bool is_spawned = false;
-  std::string stage_host;     // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
+  std::string stage_host;  // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
   Duration hello_interval = std::chrono::milliseconds(100);
   Duration refused_patience = std::chrono::seconds(10);
 };
@@ -57,7 +57,7 @@ class WorkerActor final : public PollingActor {
   transport::Context context_;
   caf::actor main_;
   std::map<std::uint32_t, caf::actor> stages_;
-  TimePoint hello_at_{};                          // never() once welcomed.
+  TimePoint hello_at_{};  // never() once welcomed.
   std::optional<TimePoint> refused_since_;
   bool is_ended_ = false;
 };
