@@ -83,9 +83,6 @@ void SupervisorActor::advance(TimePoint now) {
 }
 
 void SupervisorActor::close() {
-  for (const auto& [name, route] : routes_) {
-    [[maybe_unused]] const auto sent = control_->send(route, transport::encode(HeadMessage{WorkerShutdown{}}));
-  }
   children_.clear();
   control_.reset();
   peers_ = {};

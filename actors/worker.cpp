@@ -55,7 +55,7 @@ Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& i
                   caf::after(std::chrono::milliseconds(100)) >> [] {});
   }
   if (!ended) caf::anon_send(worker, Stop{});
-  if (ended && ended->error) return *ended->error;
+  if (ended) return ended->error;
   return {};
 }
 

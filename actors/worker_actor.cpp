@@ -75,10 +75,9 @@ void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
     caf::anon_send(stage_actor(assign->stage), local);
   } else if (const auto* connect = std::get_if<StageConnect>(&message)) {
     caf::anon_send(stage_actor(connect->stage), *connect);
-  } else if (const auto* release = std::get_if<StageRelease>(&message)) {
-    caf::anon_send(stage_actor(release->stage), *release);
   } else {
-    end(std::nullopt);
+    const auto& release = std::get<StageRelease>(message);
+    caf::anon_send(stage_actor(release.stage), release);
   }
 }
 
@@ -104,7 +103,7 @@ void WorkerActor::tell_head(const WorkerMessage& message) {
   if (!head_->send(transport::encode(message))) spdlog::warn("worker: the head cannot be reached");
 }
 
-void WorkerActor::end(std::optional<Error> error) {
+void WorkerActor::end(Error error) {
   if (is_ended_) return;
   is_ended_ = true;
   caf::anon_send(main_, WorkerEnded{std::move(error)});

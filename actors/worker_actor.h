@@ -26,9 +26,9 @@ struct WorkerSettings {
   Duration refused_patience = std::chrono::seconds(10);
 };
 
-// How a worker ended: without error after WorkerShutdown or Stop.
+// Why a worker ended by itself.
 struct WorkerEnded {
-  std::optional<Error> error;
+  Error error;
 };
 
 class WorkerActor final : public PollingActor {
@@ -50,7 +50,7 @@ class WorkerActor final : public PollingActor {
   caf::actor& stage_actor(std::uint32_t stage);
   void release_stages();
   void tell_head(const WorkerMessage& message);
-  void end(std::optional<Error> error);
+  void end(Error error);
 
   std::unique_ptr<transport::DealerSocket> head_;
   WorkerSettings settings_;

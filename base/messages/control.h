@@ -2,7 +2,7 @@
 // pair per worker, apart from the data links:
 //
 //   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress
-//   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown
+//   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease
 //
 // A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
 // is assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
@@ -112,11 +112,7 @@ struct StageRelease {
   friend bool operator==(const StageRelease&, const StageRelease&) = default;
 };
 
-struct WorkerShutdown {
-  friend bool operator==(const WorkerShutdown&, const WorkerShutdown&) = default;
-};
-
 using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress>;
-using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, WorkerShutdown>;
+using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease>;
 
 }  // namespace sluice

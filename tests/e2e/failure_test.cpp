@@ -87,6 +87,8 @@ TEST_SUITE("e2e/failure") {
     CHECK(reference_tokens(client, "after") == expected);
     engine.program().signal(SIGINT);
     CHECK(engine.program().wait() == 0);
+    // The worker waits for its head to come back, until it is told to stop.
+    again.signal(SIGINT);
     CHECK(again.wait() == 0);
   }
 

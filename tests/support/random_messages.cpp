@@ -226,8 +226,7 @@ HeadMessage RandomMessages::head_message(std::size_t kind) {
     case 1: return WorkerRefused{error()};
     case 2: return stage_assign();
     case 3: return StageConnect{{u64()}, u32(), text()};
-    case 4: return StageRelease{u32()};
-    default: return WorkerShutdown{};
+    default: return StageRelease{u32()};
   }
 }
 

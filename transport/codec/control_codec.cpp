@@ -109,10 +109,6 @@ void write_message(const WorkerRefused& refused, wire::HeadMessage::Builder root
 void write_message(const StageRelease& release, wire::HeadMessage::Builder root) {
   root.initStageRelease().setStage(release.stage);
 }
-void write_message(const WorkerShutdown&, wire::HeadMessage::Builder root) {
-  root.setShutdown();
-}
-
 void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   auto builder = root.initStageAssign();
   builder.setEpoch(assign.epoch.value);
@@ -169,7 +165,6 @@ HeadMessage read_head_message(const wire::HeadMessage::Reader& reader, Reading& 
       return StageConnect{{connect.getEpoch()}, connect.getStage(), read_text(connect.getOutputAddress())};
     }
     case wire::HeadMessage::STAGE_RELEASE: return StageRelease{reader.getStageRelease().getStage()};
-    case wire::HeadMessage::SHUTDOWN: return WorkerShutdown{};
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "head's message is of kind " + std::to_string(reader.which()) + ", which this version does not know");

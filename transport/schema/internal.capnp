@@ -217,7 +217,6 @@ struct HeadMessage {
     stageAssign @3 :StageAssign;
     stageConnect @4 :StageConnect;
     stageRelease @5 :StageRelease;
-    shutdown @6 :Void;
   }
 }
 
