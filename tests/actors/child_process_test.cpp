@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace sluice::actors {
 namespace {
@@ -27,8 +28,14 @@ TEST_SUITE("actors/child_process") {
     CHECK(child->reap() == "it exited with status 3");
   }
 
+  TEST_CASE("start: the child is in a process group of its own, which a terminal's Ctrl-C does not reach") {
+    auto child = ChildProcess::start("/usr/bin/tail", {"-f", "/dev/null"});
+    REQUIRE(child.ok());
+    CHECK(getpgid(child->pid()) == child->pid());
+  }
+
   TEST_CASE("kill: ends a child that would not") {
-    auto child = ChildProcess::start("/bin/sh", {"-c", "read forever"});
+    auto child = ChildProcess::start("/usr/bin/tail", {"-f", "/dev/null"});
     REQUIRE(child.ok());
     child->kill();
     REQUIRE(ends(*child));
@@ -38,7 +45,7 @@ TEST_SUITE("actors/child_process") {
   TEST_CASE("destruction: leaves no process behind") {
     pid_t pid = -1;
     {
-      auto child = ChildProcess::start("/bin/sh", {"-c", "read forever"});
+      auto child = ChildProcess::start("/usr/bin/tail", {"-f", "/dev/null"});
       REQUIRE(child.ok());
       pid = child->pid();
       CHECK(::kill(pid, 0) == 0);
