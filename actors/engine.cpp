@@ -164,6 +164,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
   supervision.results_address = results->address();
   supervision.worker_program = options.worker_program;
+  supervision.worker_log_level = options.worker_log_level;
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 

@@ -83,7 +83,7 @@ TEST_SUITE("cli/engine_verbs") {
 
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.out == "Once upon\n");
-    CHECK(outcome.err.starts_with("sluice: 3 tokens (stop) after 2 of prompt, first after "));
+    CHECK(outcome.err.starts_with("sluice: 3 tokens (stop) after 2 of prompt, first token after "));
     CHECK(outcome.err.ends_with(", seed 7\n"));
     REQUIRE(requests_of(engine).size() == 1);
     const Generate request = requests_of(engine).front();
