@@ -56,7 +56,7 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.block_tokens = plan.topology.batcher.block_tokens;
   assign.num_blocks = plan.num_blocks;
   assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
-  assign.window = plan.topology.links.window();
+  assign.links = plan.topology.links.settings();
   return assign;
 }
 
