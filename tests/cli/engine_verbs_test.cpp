@@ -173,6 +173,18 @@ TEST_SUITE("cli/engine_verbs") {
     CHECK(requests[0].request_id != requests[1].request_id);
   }
 
+  TEST_CASE("chat: Ctrl-C stops the answer, and ends the conversation where its lines come from a pipe") {
+    test::ScriptedEngine engine(tell_endless_story);
+    test::Program program({"chat", "--connect", engine.address()}, "one\ntwo\n");
+    CHECK(program.read_out_until("Once") == "Once");
+    program.send_signal(SIGINT);
+    CHECK(program.wait().exit_code == 130);
+    engine.stop();
+
+    CHECK(requests_of(engine).size() == 1);
+    CHECK(std::holds_alternative<Cancel>(engine.received().back()));
+  }
+
   TEST_CASE("chat: a turn that failed is not remembered, the last failure decides the exit code") {
     test::ScriptedEngine engine([](const ClientMessage& message) -> Answers {
       const auto* request = std::get_if<Generate>(&message);

@@ -49,8 +49,8 @@ EngineUnderTest::EngineUnderTest(const TopologyText& topology, bool wait_until_r
   const auto ingress = program_.line_starting("ingress ");
   REQUIRE(ingress.has_value());
   ingress_ = ingress->substr(std::string("ingress ").size());
-  const bool has_workers = topology.toml().find("spawn") != std::string::npos ||
-                           topology.toml().find("worker") != std::string::npos;
+  const bool has_workers =
+      topology.toml().find("spawn") != std::string::npos || topology.toml().find("worker") != std::string::npos;
   if (has_workers) {
     const auto control = program_.line_starting("control ");
     REQUIRE(control.has_value());
@@ -59,7 +59,9 @@ EngineUnderTest::EngineUnderTest(const TopologyText& topology, bool wait_until_r
   if (wait_until_ready) this->wait_until_ready();
 }
 
-void EngineUnderTest::wait_until_ready() { REQUIRE(program_.line_starting("ready").has_value()); }
+void EngineUnderTest::wait_until_ready() {
+  REQUIRE(program_.line_starting("ready").has_value());
+}
 
 transport::Client EngineUnderTest::connect() const {
   transport::ClientOptions options;
