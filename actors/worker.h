@@ -15,8 +15,8 @@ struct WorkerOptions {
   bool is_spawned = false;  // Ends with its head.
 };
 
-// Runs until `is_interrupted` turns true. Errors: a refusal, the loss of the head of a spawned one, kInvalidConfig for the
-// address.
+// Runs until `is_interrupted` turns true. Errors: a refusal, the loss of the head of a spawned one, kInvalidConfig for
+// the address.
 Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& is_interrupted);
 
 }  // namespace sluice::actors
