@@ -30,8 +30,8 @@ void Membership::start(TimePoint now) {
 Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
   if (hello.version != kControlVersion) {
     return Error{ErrorCode::kUnsupportedVersion, "the head speaks version " + std::to_string(kControlVersion) +
-                                                     " of the worker protocol, " + hello.name + " speaks version " +
-                                                     std::to_string(hello.version)};
+                                                     " of the worker protocol, " + hello.name.substr(0, 64) +
+                                                     " speaks version " + std::to_string(hello.version)};
   }
   const auto found = workers_.find(hello.name);
   if (found == workers_.end() || found->second.kind == WorkerKind::kHead) {
@@ -39,7 +39,7 @@ Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
     for (const auto& [name, worker] : workers_) {
       if (worker.kind == WorkerKind::kNamed) known += (known.empty() ? "" : ", ") + name;
     }
-    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name +
+    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name.substr(0, 64) +
                                                 "'; it has: " + (known.empty() ? std::string("none") : known)};
   }
   Worker& worker = found->second;
@@ -63,11 +63,19 @@ void Membership::on_worker_lost(const std::string& name, const std::string& reas
   worker.launch_at = now + relaunch_delay(worker.failures++);
 
   std::string what;
+  std::optional<std::uint32_t> first;
+  bool was_assigned = false;
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i].place.worker == name) what += (what.empty() ? "" : ", ") + describe(i);
+    if (stages_[i].place.worker != name) continue;
+    if (!first) first = i;
+    what += (what.empty() ? "" : ", ") + describe(i);
+    was_assigned = was_assigned || stages_[i].state != StageState::kUnassigned;
   }
-  lose_stages_of(name);
-  if (is_up_) go_down({ErrorCode::kStageLost, what + " on " + name + " was lost: " + reason, 1000});
+  const Error error{ErrorCode::kStageLost, what + " on " + name + " was lost: " + reason, 1000};
+  if (was_assigned) go_down(error);
+  if (first && worker.kind == WorkerKind::kSpawned && worker.failures == limits_.launch_failures_max) {
+    actions_.push_back(LoadFailed{*first, error});
+  }
   reconcile(now);
 }
 
@@ -101,7 +109,8 @@ void Membership::on_failed(const std::string& worker, const StageFailed& failed,
 }
 
 void Membership::on_progress(const std::string& worker, const LoadProgress& progress, TimePoint now) {
-  if (progress.epoch != epoch_ || !has_stage(worker, progress.stage)) return;
+  // Of an earlier epoch, too: what it loads there serves this one.
+  if (progress.epoch > epoch_ || !has_stage(worker, progress.stage)) return;
   Stage& stage = stages_[progress.stage];
   if (stage.state == StageState::kAssigned) stage.silent_until = now + limits_.silence_timeout;
 }
@@ -192,19 +201,14 @@ bool Membership::has_stage(const std::string& worker, std::uint32_t stage) const
   return stage < stages_.size() && stages_[stage].place.worker == worker;
 }
 
-void Membership::lose_stages_of(const std::string& worker) {
-  for (Stage& stage : stages_) {
-    if (stage.place.worker != worker) continue;
-    stage.state = StageState::kUnassigned;
-    stage.silent_until = TimePoint::never();
-  }
-}
-
 void Membership::go_down(Error error) {
   is_up_ = false;
   actions_.push_back(PipelineDown{epoch_, std::move(error)});
   ++epoch_.value;
-  for (Stage& stage : stages_) stage.state = StageState::kUnassigned;
+  for (Stage& stage : stages_) {
+    stage.state = StageState::kUnassigned;
+    stage.silent_until = TimePoint::never();
+  }
 }
 
 void Membership::launch_absent(TimePoint now) {

@@ -2,8 +2,9 @@
 //
 // A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs
 // to one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports
-// ready, is connected to its successor; then the batcher may send. When a stage is lost while the pipeline is up, the
-// epoch is bumped and all stages are assigned anew: survivors keep their weights and start over with empty sequences.
+// ready, is connected to its successor; then the batcher may send. When a worker is lost that has a stage to load or to
+// run, the epoch is bumped, so that nothing it still says is taken for its successor's, and all stages are assigned
+// anew: survivors keep their weights and start over with empty sequences.
 //
 // Owns:       which worker is present, the state of each stage, the epoch, retry times of spawned workers.
 // Confined:   to the supervisor; not thread-safe.
@@ -42,8 +43,9 @@ struct StagePlace {
 struct MembershipLimits {
   Duration relaunch_delay_min = std::chrono::milliseconds(50);  // Doubles with each failure in a row,
   Duration relaunch_delay_max = std::chrono::seconds(5);  // up to this; back to the minimum when the pipeline is up.
-  Duration launch_timeout = std::chrono::seconds(20);     // A spawned worker that has not said hello is killed.
-  Duration silence_timeout = std::chrono::seconds(60);    // A loading stage that shows no progress is lost.
+  std::uint32_t launch_failures_max = 5;  // So many in a row of a spawned worker are reported as LoadFailed.
+  Duration launch_timeout = std::chrono::seconds(20);   // A spawned worker that has not said hello is killed.
+  Duration silence_timeout = std::chrono::seconds(60);  // A loading stage that shows no progress is lost.
 };
 
 // ---- what the supervisor has to do ----------------------------------------------------------------------------------
@@ -76,7 +78,8 @@ struct PipelineDown {
   Epoch epoch;
   Error error;
 };
-// A stage could not be loaded. The supervisor of a starting engine gives up; a running one goes on retrying.
+// A stage could not be loaded, or its spawned worker dies again and again. We go on trying; whoever started an engine
+// that was never up may give up.
 struct LoadFailed {
   std::uint32_t stage = 0;
   Error error;
@@ -97,7 +100,8 @@ class Membership {
   // Its process died, or its connection is gone. Unknown or absent workers are ignored.
   void on_worker_lost(const std::string& worker, const std::string& reason, TimePoint now);
 
-  // Reports of a stage. Those of another epoch, or of a stage that `worker` does not have, are ignored.
+  // Reports of a stage. Those of another epoch (except progress of an earlier one), or of a stage that `worker` does
+  // not have, are ignored.
   void on_ready(const std::string& worker, const StageReady& ready, TimePoint now);
   void on_failed(const std::string& worker, const StageFailed& failed, TimePoint now);
   void on_progress(const std::string& worker, const LoadProgress& progress, TimePoint now);
@@ -138,7 +142,6 @@ class Membership {
   };
 
   bool has_stage(const std::string& worker, std::uint32_t stage) const;
-  void lose_stages_of(const std::string& worker);
   void go_down(Error error);
   void launch_absent(TimePoint now);
   void assign_unassigned(TimePoint now);

@@ -113,6 +113,42 @@ TEST_SUITE("pipeline/membership") {
     }
   }
 
+  TEST_CASE("spawned worker: one that dies again and again is reported once, and launched again all the same") {
+    Membership membership = head_and_worker(WorkerKind::kSpawned);
+    membership.start({});
+    TimePoint now{};
+    std::size_t reports = 0;
+    for (int failure = 1; failure <= 8; ++failure) {
+      CHECK(only<LaunchWorker>(membership.take_actions()).size() == 1);
+      membership.on_worker_lost("worker-a", "it exited with status 1", now);
+      const auto failed = only<LoadFailed>(membership.take_actions());
+      reports += failed.size();
+      CHECK(reports == (failure < 5 ? 0 : 1));
+      if (!failed.empty()) CHECK(failed[0].error.message.find("it exited with status 1") != std::string::npos);
+      now = membership.next_timer();
+      membership.on_timer(now);
+    }
+  }
+
+  TEST_CASE("worker lost while loading: what it still says of that assignment is stale for its successor") {
+    Membership membership = head_and_worker(WorkerKind::kNamed);
+    membership.start({});
+    REQUIRE(membership.on_hello(hello("worker-a", 1), {}).ok());
+    membership.take_actions();
+
+    membership.on_worker_lost("worker-a", "connection lost", {});
+    const auto actions = membership.take_actions();
+    REQUIRE(only<PipelineDown>(actions).size() == 1);  // The batcher counts epochs along.
+    CHECK(only<PipelineDown>(actions)[0].epoch == Epoch{1});
+    REQUIRE(membership.on_hello(hello("worker-a", 1), {}).ok());
+    membership.on_ready("head", ready(0, Epoch{2}), {});
+    membership.on_ready("worker-a", ready(1, Epoch{1}), {});
+    CHECK_FALSE(membership.is_up());
+    membership.on_ready("worker-a", ready(1, Epoch{2}), {});
+    CHECK(membership.is_up());
+    membership.check_invariants();
+  }
+
   TEST_CASE("spawned worker: is killed and launched again when it does not connect in time") {
     Membership membership = head_and_worker(WorkerKind::kSpawned);
     membership.start({});
