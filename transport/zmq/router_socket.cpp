@@ -43,12 +43,13 @@ std::optional<RouterSocket::Incoming> RouterSocket::receive() {
       ++refused_;
       continue;
     }
-    Incoming incoming{route_of(received->frames[0]), std::move(received->frames)};
+    Incoming incoming{route_of(received->frames[0]), std::move(received->frames), false};
     incoming.message.erase(incoming.message.begin());
     if (received->connection >= 0) {
       if (monitor_.is_lost(received->connection)) {
         disconnected_.push_back(incoming.route);
       } else {
+        incoming.follows_loss = std::erase(disconnected_, incoming.route) > 0;
         routes_[received->connection] = incoming.route;
       }
     }

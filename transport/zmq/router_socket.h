@@ -29,6 +29,9 @@ class RouterSocket {
   struct Incoming {
     Route route;
     Message message;  // At least one frame.
+    // The route had another connection before, whose end take_disconnected() has not told and will not tell any more:
+    // it comes before this message.
+    bool follows_loss = false;
   };
 
   // Errors: as Socket::create and Socket::bind.
@@ -43,8 +46,9 @@ class RouterSocket {
   // True: queued. False: the route's queue is full, nothing was sent. Errors: kTransportLost, no such peer is
   // connected.
   Result<bool> send(const Route& route, const Message& message);
-  // Routes whose connection ended since the last call, once for each loss; they may have come back meanwhile, under the
-  // same id. A route that never sent anything is not reported. In-process peers give no such events.
+  // Routes whose connection ended since the last call, once for each loss, and not those that were heard again since
+  // then (Incoming::follows_loss). A route that never sent anything is not reported. In-process peers give no such
+  // events.
   // Call after receive() has returned none.
   std::vector<Route> take_disconnected();
 

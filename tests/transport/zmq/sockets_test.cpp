@@ -150,6 +150,21 @@ TEST_SUITE("transport/zmq/sockets") {
     CHECK(lost == std::vector<Route>{incoming->route});
   }
 
+  TEST_CASE("a client that comes back under its routing id before anybody looked is heard as a new one") {
+    Server server("tcp");
+    std::optional<DealerSocket> first = server.connect("client-1");
+    CHECK_FALSE(server.hear(*first, message_of(1)).follows_loss);
+    first.reset();
+    // libzmq has forgotten it once sending fails; nobody asks for losses meanwhile.
+    REQUIRE(wait_for(server.socket, {}, [&] { return !server.socket.send(Route{"client-1"}, message_of(2)).ok(); }));
+    DealerSocket second = server.connect("client-1");
+    const auto incoming = server.hear(second, message_of(3));
+    CHECK(incoming.route == Route{"client-1"});
+    CHECK(incoming.follows_loss);
+    CHECK(server.socket.take_disconnected().empty());
+    CHECK_FALSE(server.hear(second, message_of(4)).follows_loss);
+  }
+
   TEST_CASE("a route that nobody has is unreachable") {
     Server server("tcp");
     const auto sent = server.socket.send(Route{"nobody"}, message_of(1));
