@@ -87,7 +87,7 @@ void BatcherActor::advance(TimePoint now) {
   if (ports_->to_responder.has_room()) scheduler_.expire(now);
   flush_outputs(now);  // Also what a lost pipeline ended.
   bool is_busy = true;
-  while (is_busy) {
+  while (is_busy && mailbox().empty()) {  // Mail first: it may say that the pipeline is lost.
     is_busy = take_signal(now);
     is_busy = take_sequence(now) || is_busy;
     is_busy = take_result(now) || is_busy;

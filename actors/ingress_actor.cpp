@@ -10,6 +10,8 @@ namespace sluice::actors {
 
 namespace {
 
+constexpr int kClientStretch = 256;
+
 Entropy draw_entropy() {
   Entropy entropy;
   SLUICE_CHECK_EQ(getrandom(&entropy.seed, sizeof entropy.seed, 0), static_cast<ssize_t>(sizeof entropy.seed));
@@ -41,6 +43,7 @@ caf::message_handler IngressActor::make_behavior() {
 void IngressActor::close() {
   ports_.reset();
   engine_ = nullptr;
+  drain_.reset();
 }
 
 void IngressActor::set_availability(const Availability& availability) {
@@ -73,11 +76,13 @@ void IngressActor::advance(TimePoint now) {
   ports_->from_responder.advance(now);
   ports_->to_tokenizer.advance(now);
   ports_->to_responder.advance(now);
-  bool is_busy = true;
-  while (is_busy) {
-    is_busy = take_answer(now);
-    is_busy = take_client_message(now) || is_busy;
-  }
+  // Clients' messages a stretch at a time, so that no flood of them keeps us from timers and mail: their socket
+  // announces again what is left in it.
+  int num_taken = 0;
+  do {
+    while (take_answer(now)) {
+    }
+  } while (num_taken++ < kClientStretch && take_client_message(now));
   if (has_room()) {
     for (const transport::Route& route : ports_->clients.take_disconnected()) {
       send(ledger_.on_disconnected(ClientRoute{route.id}, now), now);
@@ -92,6 +97,7 @@ bool IngressActor::take_client_message(TimePoint now) {
   auto incoming = ports_->clients.receive();
   if (!incoming) return false;
   const ClientRoute route{std::move(incoming->route.id)};
+  if (incoming->follows_loss) send(ledger_.on_disconnected(route, now), now);
   if (const std::size_t bytes = size_bytes(incoming->message); bytes > message_bytes_max_) {
     const Error error{ErrorCode::kInvalidRequest, "message has " + std::to_string(bytes) + " bytes, the limit is " +
                                                       std::to_string(message_bytes_max_)};

@@ -36,7 +36,7 @@ void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit
   }
 }
 
-void PollingActor::act() {
+void PollingActor::act() noexcept {
   begin();
   caf::behavior behavior = make_behavior().or_else([this](const Stop&) { stop(); });
   transport::Poller poller;

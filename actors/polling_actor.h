@@ -7,7 +7,8 @@
 // Owns:    an eventfd that enqueue() pokes when the actor sleeps.
 // Thread:  all but enqueue() runs on the actor's thread. Sockets are made before the spawn or on this thread, and
 //          closed on this thread, in close().
-// Errors:  nothing here throws; a handler that lets an exception out ends the actor, and its monitors see it.
+// Errors:  nothing here throws. An exception that a handler lets out is a bug, and ends the program: an engine that
+//          lacks an actor would only hang.
 #pragma once
 
 #include <caf/all.hpp>
@@ -23,7 +24,7 @@ class PollingActor : public caf::blocking_actor {
   ~PollingActor() override;
 
   void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override;
-  void act() final;
+  void act() noexcept final;
 
  protected:
   // Handlers of control messages; Stop is handled here.
