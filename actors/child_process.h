@@ -1,7 +1,8 @@
 // A process that the supervisor started: killed when this object goes, and by the kernel should we die first.
 //
 // Owns:    the child and a pidfd that becomes readable when it ends.
-// Thread:  of the supervisor. The child gets SIGTERM when the thread that started it ends.
+// Thread:  of the supervisor. The child gets SIGTERM when the thread that started it ends. It is in a process group of
+//          its own: Ctrl-C at the terminal is for us, who may still have work for it.
 // Errors:  start() -> kInternal with the reason of the operating system.
 #pragma once
 

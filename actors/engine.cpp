@@ -85,7 +85,7 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.context_tokens = plan.context_tokens;
   scheduler.vocab_size = plan.model.vocab_size;
   scheduler.eos_ids = model.defaults.eos_token_ids;
-  settings.link_limits = link_limits(plan.topology.links.settings());
+  settings.link_limits = link_limits(plan.topology.links.window());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
   return settings;
 }
@@ -104,6 +104,15 @@ Result<transport::RouterSocket> bind_clients(const transport::Context& context, 
   transport::ReceiveLimits limits;
   limits.max_message_bytes = options.max_frame_bytes;
   return transport::RouterSocket::bind(context, topology.ingress.bind, options, limits);
+}
+
+// Workers' messages are small.
+Result<transport::RouterSocket> bind_control(const transport::Context& context, const std::string& address,
+                                             const topology::LinksTopology& links) {
+  transport::SocketOptions options = socket_options(links);
+  options.max_frame_bytes = 1u << 20;
+  const transport::ReceiveLimits limits{.max_frames = 1, .max_message_bytes = options.max_frame_bytes};
+  return transport::RouterSocket::bind(context, address, options, limits);
 }
 
 }  // namespace
@@ -140,7 +149,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   if (!context.ok()) return std::move(context).error();
   auto clients = bind_clients(*context, plan.topology);
   if (!clients.ok()) return std::move(clients).error();
-  const transport::LinkLimits limits = link_limits(plan.topology.links.settings());
+  const transport::LinkLimits limits = link_limits(plan.topology.links.window());
   auto links = LinkBoard::create(*context, kLinks, limits);
   if (!links.ok()) return std::move(links).error();
   auto results = transport::LinkIn::bind(*context, results_bind_address(plan, directory->path()),
@@ -148,7 +157,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   if (!results.ok()) return std::move(results).error();
   std::unique_ptr<transport::RouterSocket> control;
   if (const std::string address = control_bind_address(plan, directory->path()); !address.empty()) {
-    auto bound = transport::RouterSocket::bind(*context, address, socket_options(plan.topology.links), {});
+    auto bound = bind_control(*context, address, plan.topology.links);
     if (!bound.ok()) return std::move(bound).error();
     control = std::make_unique<transport::RouterSocket>(std::move(*bound));
   }
@@ -164,7 +173,6 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
   supervision.results_address = results->address();
   supervision.worker_program = options.worker_program;
-  supervision.worker_log_level = options.worker_log_level;
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 

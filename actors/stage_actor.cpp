@@ -10,8 +10,19 @@ namespace {
 bool same_stage(const StageAssign& a, StageAssign b) {
   b.epoch = a.epoch;
   b.input_address = a.input_address;
-  b.links = a.links;
+  b.window = a.window;
   return a == b;
+}
+
+// What the links need of it, before they are made: it came from a peer.
+Result<void> check_window(const LinkWindow& window) {
+  constexpr std::uint32_t kMessagesMax = 1u << 20;
+  constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 40;
+  if (window.messages >= 1 && window.messages <= kMessagesMax && window.bytes >= 1 && window.bytes <= kBytesMax) {
+    return {};
+  }
+  return Error{ErrorCode::kInvalidConfig, "a link's window is " + std::to_string(window.messages) + " messages and " +
+                                              std::to_string(window.bytes) + " bytes"};
 }
 
 Result<StageSpec> make_spec(const StageAssign& assign) {
@@ -59,6 +70,7 @@ void StageActor::assign(const StageAssign& assign) {
 }
 
 Result<StageReady> StageActor::set_up(const StageAssign& assign) {
+  if (auto checked = check_window(assign.window); !checked.ok()) return std::move(checked).error();
   if (executor_ != nullptr && loaded_ && same_stage(*loaded_, assign)) {
     executor_->forget_sequences();
   } else if (auto loaded = load(assign); !loaded.ok()) {
@@ -66,7 +78,7 @@ Result<StageReady> StageActor::set_up(const StageAssign& assign) {
   }
   auto link =
       transport::LinkIn::bind(context_, assign.input_address,
-                              {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.links));
+                              {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.window));
   if (!link.ok()) return std::move(link).error();
   input_.emplace(std::move(*link));
   return StageReady{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),
@@ -91,7 +103,7 @@ void StageActor::connect(const StageConnect& connect) {
   if (!assigned_ || connect.epoch != assigned_->epoch) return;
   auto link = transport::LinkOut::connect(context_, connect.output_address,
                                           {"stage-" + std::to_string(connect.stage), 0, connect.epoch},
-                                          link_limits(assigned_->links), now());
+                                          link_limits(assigned_->window), now());
   if (!link.ok()) return fail(std::move(link).error());
   output_.emplace(std::move(*link));
 }
@@ -150,6 +162,15 @@ bool StageActor::run_step(TimePoint now) {
   input_->advance(this->now());
   output_->advance(this->now());
   return mailbox().empty();
+}
+
+transport::LinkLimits link_limits(const LinkWindow& window) {
+  transport::LinkLimits limits;
+  limits.window = window;
+  limits.max_message_bytes = std::max<std::uint64_t>(limits.max_message_bytes, window.bytes);
+  limits.queue_messages = 2 * window.messages;
+  limits.queue_bytes = 2 * window.bytes;
+  return limits;
 }
 
 }  // namespace sluice::actors

@@ -56,7 +56,7 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.block_tokens = plan.topology.batcher.block_tokens;
   assign.num_blocks = plan.num_blocks;
   assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
-  assign.links = plan.topology.links.settings();
+  assign.window = plan.topology.links.window();
   return assign;
 }
 
@@ -70,13 +70,17 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
     const WorkerKind kind = kind_of(stage.place.host.kind);
     supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker, kind, stage.first_layer, stage.num_layers};
     supervised.assign = make_assign(plan, stage, kernel_path);
-    supervised.weights_bytes = stage.weights_bytes;
     const std::string from = stage.stage == 0 ? "batcher" : stage_name(stage.stage - 1);
     supervised.assign.input_address = bind_address(transport_into(plan, stage_name(stage.stage), from), directory,
                                                    "stage-" + std::to_string(stage.stage) + "-epoch-{epoch}");
     stages.push_back(std::move(supervised));
   }
   return stages;
+}
+
+bool can_be_bound_as(const std::string& assigned, const std::string& reported) {
+  const bool is_chosen = assigned.starts_with("tcp://") && reported.starts_with("tcp://");
+  return is_chosen || reported == assigned;
 }
 
 std::string results_bind_address(const Plan& plan, const std::string& directory) {

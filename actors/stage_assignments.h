@@ -15,6 +15,10 @@ namespace sluice::actors {
 std::vector<SupervisedStage> make_stages(const topology::Plan& plan, const std::string& kernel_path,
                                          const std::string& directory);
 
+// Whether a stage that was told to bind `assigned` can have bound `reported`, which a worker says: the same, except
+// that of tcp:// it chooses host and port.
+bool can_be_bound_as(const std::string& assigned, const std::string& reported);
+
 // Where the batcher binds for the results of the last stage.
 std::string results_bind_address(const topology::Plan& plan, const std::string& directory);
 

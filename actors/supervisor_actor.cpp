@@ -3,8 +3,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-
+#include "actors/stage_assignments.h"
 #include "transport/codec/control_codec.h"
 
 namespace sluice::actors {
@@ -38,7 +37,7 @@ SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<tran
       control_(std::move(control)),
       settings_(std::move(settings)),
       membership_(places_of(settings_.stages), settings_.limits),
-      loaded_bytes_(settings_.stages.size()) {}
+      progress_(settings_.stages.size()) {}
 
 caf::message_handler SupervisorActor::make_behavior() {
   return {[this](const Begin& begin) { begin_with(begin); },
@@ -49,8 +48,9 @@ caf::message_handler SupervisorActor::make_behavior() {
             membership_.on_failed(settings_.stages[failed.stage].place.worker, failed, now());
           },
           [this](const LoadProgress& progress) {
-            membership_.on_progress(settings_.stages[progress.stage].place.worker, progress, now());
-            note_progress(progress);
+            const std::string& worker = settings_.stages[progress.stage].place.worker;
+            membership_.on_progress(worker, progress, now());
+            note_progress(worker, progress);
           },
           [this](const PipelineBroken& broken) { membership_.on_pipeline_broken(broken.epoch, broken.reason, now()); }};
 }
@@ -71,14 +71,11 @@ void SupervisorActor::advance(TimePoint now) {
   if (!has_begun_) return;
   look_after_children(now);
   if (control_ != nullptr) {
-    while (auto incoming = control_->receive()) take_worker_message(incoming->route, incoming->message, now);
-    for (const transport::Route& route : control_->take_disconnected()) {
-      for (const auto& [name, known] : routes_) {
-        if (known != route) continue;
-        lose(std::string(name), "its connection was lost", now);
-        break;
-      }
+    while (auto incoming = control_->receive()) {
+      if (incoming->follows_loss) lose_route(incoming->route, now);
+      take_worker_message(incoming->route, incoming->message, now);
     }
+    for (const transport::Route& route : control_->take_disconnected()) lose_route(route, now);
   }
   if (membership_.next_timer() <= now) membership_.on_timer(now);
   carry_out_actions(now);
@@ -99,31 +96,56 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
     return;
   }
   if (const auto* hello = std::get_if<WorkerHello>(&*decoded)) return take_hello(route, *hello, now);
-  for (const auto& [name, known] : routes_) {
-    if (known != route) continue;
-    if (const auto* ready = std::get_if<StageReady>(&*decoded)) membership_.on_ready(name, *ready, now);
-    if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership_.on_failed(name, *failed, now);
-    if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
-      membership_.on_progress(name, *progress, now);
-      note_progress(*progress);
-    }
-    return;
+  const auto worker = worker_at(route);
+  // It was given up, and does not know: it has to start over.
+  if (!worker)
+    return refuse(route, {ErrorCode::kUnavailable, "the head does not count on this worker: say hello", 100});
+  if (const auto* ready = std::get_if<StageReady>(&*decoded)) take_ready(*worker, *ready, now);
+  if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership_.on_failed(*worker, *failed, now);
+  if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
+    membership_.on_progress(*worker, *progress, now);
+    note_progress(*worker, *progress);
   }
+}
+
+void SupervisorActor::take_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
+  // The stage before will connect there: nowhere but where this one was told to bind.
+  const bool is_known = ready.stage < settings_.stages.size();
+  const std::string assigned = is_known ? settings_.stages[ready.stage].assign.input_address : "";
+  if (is_known && !can_be_bound_as(with_epoch(assigned, ready.epoch), ready.input_address)) {
+    const Error error{ErrorCode::kProtocolViolation, worker + " was told to bind " + assigned + " and bound another"};
+    return membership_.on_failed(worker, {ready.epoch, ready.stage, error}, now);
+  }
+  membership_.on_ready(worker, ready, now);
 }
 
 void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
   const Result<void> accepted = membership_.on_hello(hello, now);
-  const HeadMessage answer =
-      accepted.ok() ? HeadMessage{WorkerWelcome{}} : HeadMessage{WorkerRefused{accepted.error()}};
-  const Result<bool> sent = control_->send(route, transport::encode(answer));
   if (!accepted.ok()) {
     spdlog::warn("supervisor: refused a worker: {}", accepted.error().message);
-    return;
+    return refuse(route, accepted.error());
   }
   routes_[hello.name] = route;
+  const Result<bool> sent = control_->send(route, transport::encode(HeadMessage{WorkerWelcome{}}));
   if (!sent.ok()) return lose(hello.name, "it left at once", now);
   spdlog::info("supervisor: worker {} (process {}, {} cpus, {}) is here", hello.name, hello.process_id, hello.cpus,
                hello.kernel_path);
+}
+
+void SupervisorActor::refuse(const transport::Route& route, const Error& error) {
+  // If it is gone, nobody is left to be told.
+  static_cast<void>(control_->send(route, transport::encode(HeadMessage{WorkerRefused{error}})));
+}
+
+void SupervisorActor::lose_route(const transport::Route& route, TimePoint now) {
+  while (const auto worker = worker_at(route)) lose(*worker, "its connection was lost", now);
+}
+
+std::optional<std::string> SupervisorActor::worker_at(const transport::Route& route) const {
+  for (const auto& [name, known] : routes_) {
+    if (known == route) return name;
+  }
+  return std::nullopt;
 }
 
 void SupervisorActor::lose(const std::string& worker, const std::string& reason, TimePoint now) {
@@ -145,13 +167,14 @@ void SupervisorActor::look_after_children(TimePoint now) {
   }
 }
 
-void SupervisorActor::note_progress(const LoadProgress& progress) {
-  if (progress.stage >= loaded_bytes_.size()) return;
-  loaded_bytes_[progress.stage] = std::min(progress.bytes_done, settings_.stages[progress.stage].weights_bytes);
+void SupervisorActor::note_progress(const std::string& worker, const LoadProgress& progress) {
+  if (progress.stage >= progress_.size() || settings_.stages[progress.stage].place.worker != worker) return;
+  progress_[progress.stage] = progress;
   EngineReport report;
-  for (const std::uint64_t bytes : loaded_bytes_) report.bytes_done += bytes;
-  // Those that have not begun count as well: progress never goes back.
-  for (const SupervisedStage& stage : settings_.stages) report.bytes_total += stage.weights_bytes;
+  for (const LoadProgress& stage : progress_) {
+    report.bytes_done += stage.bytes_done;
+    report.bytes_total += stage.bytes_total;
+  }
   caf::anon_send(peers_.engine, report);
 }
 
@@ -169,15 +192,18 @@ void SupervisorActor::carry_out_actions(TimePoint now) {
 
 void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
   auto child = ChildProcess::start(settings_.worker_program,
-                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
-                                    settings_.worker_log_level, "--spawned"});
+                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--spawned"});
   if (!child.ok()) return lose(action.worker, child.error().message, now);
   spdlog::info("supervisor: started {} as process {}", action.worker, child->pid());
   children_.insert_or_assign(action.worker, std::move(*child));
 }
 
 void SupervisorActor::carry_out(const KillWorker& action, TimePoint) {
-  routes_.erase(action.worker);
+  // One that we did not start lives on: it may come back when it has done whatever kept it.
+  if (const auto route = routes_.find(action.worker); route != routes_.end()) {
+    refuse(route->second, {ErrorCode::kUnavailable, "the head has given this worker up: say hello", 100});
+    routes_.erase(route);
+  }
   children_.erase(action.worker);
 }
 

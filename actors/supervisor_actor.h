@@ -24,14 +24,12 @@ struct SupervisedStage {
   StagePlace place;
   StageAssign assign;  // All but the epoch; "{epoch}" in its input address stands for the epoch.
   caf::actor local;    // Where place.kind is kHead.
-  std::uint64_t weights_bytes = 0;
 };
 
 struct SupervisorSettings {
   std::vector<SupervisedStage> stages;
   std::string results_address;  // Of the batcher, where the last stage sends to.
   std::string worker_program;   // Runs spawned workers.
-  std::string worker_log_level = "info";
   MembershipLimits limits;
 };
 
@@ -63,8 +61,12 @@ class SupervisorActor final : public PollingActor {
  private:
   void begin_with(const Begin& begin);
   void take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now);
+  void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
   void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
-  void note_progress(const LoadProgress& progress);
+  void note_progress(const std::string& worker, const LoadProgress& progress);
+  void refuse(const transport::Route& route, const Error& error);
+  std::optional<std::string> worker_at(const transport::Route& route) const;
+  void lose_route(const transport::Route& route, TimePoint now);
   void lose(const std::string& worker, const std::string& reason, TimePoint now);
   void look_after_children(TimePoint now);
 
@@ -86,7 +88,7 @@ class SupervisorActor final : public PollingActor {
   Membership membership_;
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
-  std::vector<std::uint64_t> loaded_bytes_;         // By stage.
+  std::vector<LoadProgress> progress_;              // By stage.
   bool has_begun_ = false;
 };
 

@@ -9,6 +9,8 @@ namespace sluice::actors {
 
 namespace {
 
+constexpr std::uint32_t kStagesMax = 256;
+
 // "tcp://127.0.0.1:*" on the host that this worker is reached at.
 std::string on_host(const std::string& address, const std::string& host) {
   const std::string loopback = "tcp://127.0.0.1:";
@@ -37,6 +39,7 @@ void WorkerActor::watch(transport::Poller& poller) const {
 }
 
 void WorkerActor::advance(TimePoint now) {
+  const bool was_registered = is_registered();
   while (!is_ended_) {
     const auto message = head_->receive();
     if (!message) break;
@@ -47,13 +50,22 @@ void WorkerActor::advance(TimePoint now) {
       spdlog::warn("worker: ignored a message: {}", to_string(decoded.error()));
     }
   }
-  if (head_->take_change() == transport::DealerSocket::Change::kLost && hello_at_ == TimePoint::never()) {
-    spdlog::warn("worker: the head was lost");
-    release_stages();
-    if (settings_.is_spawned) return end(Error{ErrorCode::kTransportLost, "the head was lost"});
-    hello_at_ = now;
+  // A connection that is established while we are registered follows one whose loss was too short to be seen.
+  const auto change = head_->take_change();
+  const bool is_lost = change == transport::DealerSocket::Change::kLost ||
+                       (was_registered && change == transport::DealerSocket::Change::kEstablished);
+  if (is_lost && is_registered()) {
+    start_over({ErrorCode::kTransportLost, "the head was lost"}, now);
   }
   if (!is_ended_ && hello_at_ <= now) say_hello(now);
+}
+
+// Not the head's any more: a named worker registers again.
+void WorkerActor::start_over(const Error& reason, TimePoint hello_at) {
+  spdlog::warn("worker: {}", to_string(reason));
+  release_stages();
+  if (settings_.is_spawned) return end(reason);
+  hello_at_ = hello_at;
 }
 
 void WorkerActor::say_hello(TimePoint now) {
@@ -64,24 +76,36 @@ void WorkerActor::say_hello(TimePoint now) {
 
 void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
   if (std::holds_alternative<WorkerWelcome>(message)) {
-    if (hello_at_ != TimePoint::never()) spdlog::info("worker: {} is registered", settings_.hello.name);
+    if (!is_registered()) spdlog::info("worker: {} is registered", settings_.hello.name);
     hello_at_ = TimePoint::never();
     refused_since_.reset();
   } else if (const auto* refused = std::get_if<WorkerRefused>(&message)) {
     take_refusal(refused->error, now);
   } else if (const auto* assign = std::get_if<StageAssign>(&message)) {
-    StageAssign local = *assign;
-    local.input_address = on_host(local.input_address, settings_.stage_host);
-    caf::anon_send(stage_actor(assign->stage), local);
+    take_assignment(*assign);
   } else if (const auto* connect = std::get_if<StageConnect>(&message)) {
-    caf::anon_send(stage_actor(connect->stage), *connect);
+    if (const auto stage = stages_.find(connect->stage); stage != stages_.end())
+      caf::anon_send(stage->second, *connect);
   } else {
     const auto& release = std::get<StageRelease>(message);
-    caf::anon_send(stage_actor(release.stage), release);
+    if (const auto stage = stages_.find(release.stage); stage != stages_.end()) caf::anon_send(stage->second, release);
   }
 }
 
+void WorkerActor::take_assignment(StageAssign assign) {
+  if (assign.stage >= assign.num_stages || assign.num_stages > kStagesMax) {
+    return tell_head(StageFailed{assign.epoch,
+                                 assign.stage,
+                                 {ErrorCode::kProtocolViolation, "stage " + std::to_string(assign.stage) + " of " +
+                                                                     std::to_string(assign.num_stages) +
+                                                                     ", the limit is " + std::to_string(kStagesMax)}});
+  }
+  assign.input_address = on_host(assign.input_address, settings_.stage_host);
+  caf::anon_send(stage_actor(assign.stage), assign);
+}
+
 void WorkerActor::take_refusal(const Error& error, TimePoint now) {
+  if (is_registered() && is_retryable(error.code)) return start_over(error, now + settings_.hello_interval);
   if (!refused_since_) refused_since_ = now;
   const bool may_retry = is_retryable(error.code) && now - *refused_since_ < settings_.refused_patience;
   if (!may_retry) end(error);

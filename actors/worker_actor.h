@@ -3,8 +3,8 @@
 // Owns:    the DEALER socket to the head, the stage actors of this process.
 // Thread:  its own.
 // Errors:  a refusal ends the worker, except that a name still taken is tried again for a while (the head may not have
-//          noticed yet that our predecessor died). When the head is lost, the stages are released; a named worker waits
-//          for it to come back, a spawned one ends.
+//          noticed yet that our predecessor died). When the head is lost, or gives us up, the stages are released; a
+//          named worker registers again, a spawned one ends.
 #pragma once
 
 #include <map>
@@ -46,6 +46,9 @@ class WorkerActor final : public PollingActor {
  private:
   void say_hello(TimePoint now);
   void take_head_message(const HeadMessage& message, TimePoint now);
+  bool is_registered() const { return hello_at_ == TimePoint::never(); }
+  void start_over(const Error& reason, TimePoint hello_at);
+  void take_assignment(StageAssign assign);
   void take_refusal(const Error& error, TimePoint now);
   caf::actor& stage_actor(std::uint32_t stage);
   void release_stages();

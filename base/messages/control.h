@@ -33,7 +33,8 @@ struct WorkerWelcome {
   friend bool operator==(const WorkerWelcome&, const WorkerWelcome&) = default;
 };
 
-// Name taken, not in the topology, or another version. The worker exits with the error.
+// Name taken, not in the topology, or another version: the worker exits with the error. Or the head has given up one
+// that it had welcomed (retryable): the worker drops its stages and says hello again.
 struct WorkerRefused {
   Error error;
 
@@ -46,15 +47,6 @@ struct LinkWindow {
   std::uint64_t bytes = 64u << 20;
 
   friend bool operator==(const LinkWindow&, const LinkWindow&) = default;
-};
-
-// What both ends of a stage's links need to agree on.
-struct LinkSettings {
-  LinkWindow window;
-  std::uint32_t heartbeat_ms = 250;  // Between processes.
-  std::uint32_t timeout_ms = 2000;   // Silence after which a peer's connection counts as lost.
-
-  friend bool operator==(const LinkSettings&, const LinkSettings&) = default;
 };
 
 struct StageAssign {
@@ -72,7 +64,7 @@ struct StageAssign {
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
   std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
-  LinkSettings links;
+  LinkWindow window;
 
   friend bool operator==(const StageAssign&, const StageAssign&) = default;
 };

@@ -40,9 +40,15 @@ TEST_SUITE("actors/stage_assignments") {
     CHECK(stages[1].place.kind == WorkerKind::kSpawned);
     CHECK(stages[1].assign.first_layer == 3);
     CHECK(stages[1].assign.num_layers == 3);
-    CHECK(stages[1].weights_bytes == plan.stages[1].weights_bytes);
     CHECK(results_bind_address(plan, "/run/x") == "ipc:///run/x/results");
     CHECK(control_bind_address(plan, "/run/x") == "ipc:///run/x/control");
+  }
+
+  TEST_CASE("a worker cannot send its neighbour anywhere but to a socket of its own") {
+    CHECK(can_be_bound_as("ipc:///run/x/stage-1", "ipc:///run/x/stage-1"));
+    CHECK(can_be_bound_as("tcp://127.0.0.1:*", "tcp://127.0.0.2:40000"));
+    CHECK_FALSE(can_be_bound_as("ipc:///run/x/stage-1", "inproc://ingress-tokenizer"));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*", "ipc:///run/x/results"));
   }
 
   TEST_CASE("a named worker is reached over tcp, and connects where the topology says") {

@@ -125,10 +125,8 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setNumBlocks(assign.num_blocks);
   builder.setMaxBatchTokens(assign.max_batch_tokens);
   builder.setInputAddress(as_text(assign.input_address));
-  builder.setWindowMessages(assign.links.window.messages);
-  builder.setWindowBytes(assign.links.window.bytes);
-  builder.setHeartbeatMs(assign.links.heartbeat_ms);
-  builder.setTimeoutMs(assign.links.timeout_ms);
+  builder.setWindowMessages(assign.window.messages);
+  builder.setWindowBytes(assign.window.bytes);
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -146,9 +144,7 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .num_blocks = reader.getNumBlocks(),
           .max_batch_tokens = reader.getMaxBatchTokens(),
           .input_address = read_text(reader.getInputAddress()),
-          .links = {.window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()},
-                    .heartbeat_ms = reader.getHeartbeatMs(),
-                    .timeout_ms = reader.getTimeoutMs()}};
+          .window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()}};
 }
 
 void write_message(const StageConnect& connect, wire::HeadMessage::Builder root) {

@@ -1,0 +1,131 @@
+// The supervisor with a worker that the test plays.
+#include "actors/supervisor_actor.h"
+
+#include <memory>
+
+#include "tests/actors/control_peers.h"
+
+namespace sluice::actors {
+namespace {
+
+// One stage on a named worker. The test is ingress, batcher and engine.
+struct Fixture {
+  explicit Fixture(MembershipLimits limits = {}) {
+    transport::SocketOptions options;
+    auto control = transport::RouterSocket::bind(context, "tcp://127.0.0.1:*", options, {});
+    REQUIRE(control.ok());
+    address = control->address();
+    SupervisedStage stage;
+    stage.place = {"worker-a", WorkerKind::kNamed, 0, 6};
+    stage.assign.input_address = "tcp://127.0.0.1:*";
+    SupervisorSettings settings;
+    settings.stages = {stage};
+    settings.results_address = "inproc://results";
+    settings.limits = limits;
+    supervisor = system.spawn<SupervisorActor, caf::detached>(
+        std::make_unique<transport::RouterSocket>(std::move(*control)), settings);
+    const auto me = caf::actor_cast<caf::actor>(self.ptr());
+    caf::anon_send(supervisor, SupervisorActor::Begin{{me, me, me}, {caf::actor()}});
+  }
+  ~Fixture() { caf::anon_send(supervisor, Stop{}); }
+
+  template <class T>
+  std::optional<T> hear() {
+    std::optional<T> heard;
+    self->receive([&](const T& message) { heard = message; }, caf::after(std::chrono::seconds(60)) >> [] {});
+    return heard;
+  }
+
+  transport::Context context = transport::Context::create().value();
+  std::string address;
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  caf::scoped_actor self{system};
+  caf::actor supervisor;
+};
+
+WorkerHello hello(std::uint64_t incarnation) {
+  WorkerHello message;
+  message.name = "worker-a";
+  message.incarnation = incarnation;
+  return message;
+}
+
+StageReady ready(Epoch epoch, const std::string& address) {
+  StageReady message;
+  message.epoch = epoch;
+  message.input_address = address;
+  return message;
+}
+
+TEST_SUITE("actors/supervisor_actor") {
+  TEST_CASE("a worker is welcomed, assigned and connected, and its death is told") {
+    Fixture fixture;
+    auto worker = std::make_unique<FakeWorker>(fixture.context, fixture.address);
+    worker->say(hello(1));
+    worker->hear<WorkerWelcome>();
+    const Epoch epoch = worker->hear<StageAssign>().epoch;
+    worker->say(ready(epoch, "tcp://127.0.0.1:7000"));
+    CHECK(worker->hear<StageConnect>().output_address == "inproc://results");
+    const auto up = fixture.hear<PipelineReady>();
+    REQUIRE(up.has_value());
+    CHECK(up->input_address == "tcp://127.0.0.1:7000");
+    worker.reset();
+    const auto lost = fixture.hear<PipelineLost>();
+    REQUIRE(lost.has_value());
+    CHECK(lost->epoch == epoch);
+    CHECK(lost->error.code == ErrorCode::kStageLost);
+  }
+
+  TEST_CASE("a worker that loads without a sign of progress is told that it was given up, and may start over") {
+    MembershipLimits limits;
+    limits.silence_timeout = std::chrono::milliseconds(20);
+    Fixture fixture(limits);
+    FakeWorker worker(fixture.context, fixture.address);
+    worker.say(hello(1));
+    const Epoch first = worker.hear<StageAssign>().epoch;
+    CHECK(is_retryable(worker.hear<WorkerRefused>().error.code));
+    // Whatever it says of that assignment is answered in the same way.
+    worker.say(ready(first, "tcp://127.0.0.1:7000"));
+    worker.hear<WorkerRefused>();
+    worker.say(hello(1));
+    worker.hear<WorkerWelcome>();
+    CHECK(worker.hear<StageAssign>().epoch > first);
+  }
+
+  TEST_CASE("a stage that claims to be bound where it was not told to is refused") {
+    Fixture fixture;
+    FakeWorker worker(fixture.context, fixture.address);
+    worker.say(hello(1));
+    const Epoch epoch = worker.hear<StageAssign>().epoch;
+    worker.say(ready(epoch, "inproc://results"));
+    std::optional<EngineReport> report;
+    while (!report || report->kind != EngineReport::Kind::kLoadFailed) {
+      report = fixture.hear<EngineReport>();
+      REQUIRE(report.has_value());
+    }
+    CHECK(report->error.code == ErrorCode::kProtocolViolation);
+  }
+
+  TEST_CASE("reports of stages that do not exist, and of strangers, change nothing") {
+    Fixture fixture;
+    FakeWorker stranger(fixture.context, fixture.address);
+    stranger.say(ready(Epoch{1}, "tcp://127.0.0.1:7000"));
+    stranger.hear<WorkerRefused>();
+    FakeWorker worker(fixture.context, fixture.address);
+    worker.say(hello(1));
+    const Epoch epoch = worker.hear<StageAssign>().epoch;
+    for (const std::uint32_t stage : {1u, 1000u, 0xffffffffu}) {
+      StageReady message = ready(epoch, "tcp://127.0.0.1:7000");
+      message.stage = stage;
+      worker.say(message);
+      worker.say(StageFailed{epoch, stage, {ErrorCode::kInternal, "no such stage"}});
+      worker.say(LoadProgress{epoch, stage, 1, 2});
+    }
+    worker.say(ready(epoch, "tcp://127.0.0.1:7000"));
+    CHECK(worker.hear<StageConnect>().epoch == epoch);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::actors
