@@ -23,7 +23,7 @@ Error os_error(const std::string& what) {
 [[noreturn]] void become(const char* program, char* const* argv, pid_t parent, int error_fd) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // It died before the line above.
-  setpgid(0, 0);
+  setpgid(0, 0);                        // A terminal's Ctrl-C is for the parent: it may still need this child.
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -85,7 +85,7 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.context_tokens = plan.context_tokens;
   scheduler.vocab_size = plan.model.vocab_size;
   scheduler.eos_ids = model.defaults.eos_token_ids;
-  settings.link_limits = link_limits(plan.topology.links.window());
+  settings.link_limits = link_limits(plan.topology.links.settings());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
   return settings;
 }
@@ -149,7 +149,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   if (!context.ok()) return std::move(context).error();
   auto clients = bind_clients(*context, plan.topology);
   if (!clients.ok()) return std::move(clients).error();
-  const transport::LinkLimits limits = link_limits(plan.topology.links.window());
+  const transport::LinkLimits limits = link_limits(plan.topology.links.settings());
   auto links = LinkBoard::create(*context, kLinks, limits);
   if (!links.ok()) return std::move(links).error();
   auto results = transport::LinkIn::bind(*context, results_bind_address(plan, directory->path()),
@@ -173,6 +173,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
   supervision.results_address = results->address();
   supervision.worker_program = options.worker_program;
+  supervision.worker_log_level = options.worker_log_level;
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 

@@ -24,6 +24,7 @@ namespace sluice::actors {
 
 struct EngineOptions {
   std::string worker_program = "/proc/self/exe";  // Runs "worker" for stages on host "spawn".
+  std::string worker_log_level = "info";
 };
 
 class Engine {

@@ -1,5 +1,7 @@
 #include "actors/ports.h"
 
+#include <algorithm>
+
 namespace sluice::actors {
 
 namespace {
@@ -21,6 +23,17 @@ std::optional<std::string> loss_in(const std::vector<transport::LinkEvent>& even
 }
 
 }  // namespace
+
+transport::LinkLimits link_limits(const LinkSettings& links) {
+  transport::LinkLimits limits;
+  limits.window = links.window;
+  limits.max_message_bytes = std::max<std::uint64_t>(limits.max_message_bytes, links.window.bytes);
+  limits.queue_messages = 2 * links.window.messages;
+  limits.queue_bytes = 2 * links.window.bytes;
+  limits.socket_heartbeat_interval = std::chrono::milliseconds(links.heartbeat_ms);
+  limits.socket_heartbeat_timeout = std::chrono::milliseconds(links.timeout_ms);
+  return limits;
+}
 
 std::optional<std::string> OutPort::advance(TimePoint now) {
   link_.on_event(now);

@@ -16,12 +16,16 @@
 #include <variant>
 #include <vector>
 
+#include "base/messages/control.h"
 #include "base/messages/pipeline.h"
 #include "transport/codec/link_codec.h"
 #include "transport/zmq/link_in.h"
 #include "transport/zmq/link_out.h"
 
 namespace sluice::actors {
+
+// Of every link between our actors: the queue holds a window that is sent and one that is not.
+transport::LinkLimits link_limits(const LinkSettings& links);
 
 class OutPort {
  public:

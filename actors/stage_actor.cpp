@@ -10,7 +10,7 @@ namespace {
 bool same_stage(const StageAssign& a, StageAssign b) {
   b.epoch = a.epoch;
   b.input_address = a.input_address;
-  b.window = a.window;
+  b.links = a.links;
   return a == b;
 }
 
@@ -70,7 +70,7 @@ void StageActor::assign(const StageAssign& assign) {
 }
 
 Result<StageReady> StageActor::set_up(const StageAssign& assign) {
-  if (auto checked = check_window(assign.window); !checked.ok()) return std::move(checked).error();
+  if (auto checked = check_window(assign.links.window); !checked.ok()) return std::move(checked).error();
   if (executor_ != nullptr && loaded_ && same_stage(*loaded_, assign)) {
     executor_->forget_sequences();
   } else if (auto loaded = load(assign); !loaded.ok()) {
@@ -78,7 +78,7 @@ Result<StageReady> StageActor::set_up(const StageAssign& assign) {
   }
   auto link =
       transport::LinkIn::bind(context_, assign.input_address,
-                              {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.window));
+                              {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.links));
   if (!link.ok()) return std::move(link).error();
   input_.emplace(std::move(*link));
   return StageReady{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),
@@ -103,7 +103,7 @@ void StageActor::connect(const StageConnect& connect) {
   if (!assigned_ || connect.epoch != assigned_->epoch) return;
   auto link = transport::LinkOut::connect(context_, connect.output_address,
                                           {"stage-" + std::to_string(connect.stage), 0, connect.epoch},
-                                          link_limits(assigned_->window), now());
+                                          link_limits(assigned_->links), now());
   if (!link.ok()) return fail(std::move(link).error());
   output_.emplace(std::move(*link));
 }
@@ -162,15 +162,6 @@ bool StageActor::run_step(TimePoint now) {
   input_->advance(this->now());
   output_->advance(this->now());
   return mailbox().empty();
-}
-
-transport::LinkLimits link_limits(const LinkWindow& window) {
-  transport::LinkLimits limits;
-  limits.window = window;
-  limits.max_message_bytes = std::max<std::uint64_t>(limits.max_message_bytes, window.bytes);
-  limits.queue_messages = 2 * window.messages;
-  limits.queue_bytes = 2 * window.bytes;
-  return limits;
 }
 
 }  // namespace sluice::actors

@@ -51,7 +51,4 @@ class StageActor final : public PollingActor {
   std::optional<OutPort> output_;
 };
 
-// The limits of every link of a pipeline with this window.
-transport::LinkLimits link_limits(const LinkWindow& window);
-
 }  // namespace sluice::actors

@@ -56,7 +56,7 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.block_tokens = plan.topology.batcher.block_tokens;
   assign.num_blocks = plan.num_blocks;
   assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
-  assign.window = plan.topology.links.window();
+  assign.links = plan.topology.links.settings();
   return assign;
 }
 
@@ -70,6 +70,7 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
     const WorkerKind kind = kind_of(stage.place.host.kind);
     supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker, kind, stage.first_layer, stage.num_layers};
     supervised.assign = make_assign(plan, stage, kernel_path);
+    supervised.weights_bytes = stage.weights_bytes;
     const std::string from = stage.stage == 0 ? "batcher" : stage_name(stage.stage - 1);
     supervised.assign.input_address = bind_address(transport_into(plan, stage_name(stage.stage), from), directory,
                                                    "stage-" + std::to_string(stage.stage) + "-epoch-{epoch}");

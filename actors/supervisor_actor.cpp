@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "actors/stage_assignments.h"
 #include "transport/codec/control_codec.h"
 
@@ -37,7 +39,7 @@ SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<tran
       control_(std::move(control)),
       settings_(std::move(settings)),
       membership_(places_of(settings_.stages), settings_.limits),
-      progress_(settings_.stages.size()) {}
+      loaded_bytes_(settings_.stages.size()) {}
 
 caf::message_handler SupervisorActor::make_behavior() {
   return {[this](const Begin& begin) { begin_with(begin); },
@@ -168,13 +170,12 @@ void SupervisorActor::look_after_children(TimePoint now) {
 }
 
 void SupervisorActor::note_progress(const std::string& worker, const LoadProgress& progress) {
-  if (progress.stage >= progress_.size() || settings_.stages[progress.stage].place.worker != worker) return;
-  progress_[progress.stage] = progress;
+  if (progress.stage >= loaded_bytes_.size() || settings_.stages[progress.stage].place.worker != worker) return;
+  loaded_bytes_[progress.stage] = std::min(progress.bytes_done, settings_.stages[progress.stage].weights_bytes);
   EngineReport report;
-  for (const LoadProgress& stage : progress_) {
-    report.bytes_done += stage.bytes_done;
-    report.bytes_total += stage.bytes_total;
-  }
+  for (const std::uint64_t bytes : loaded_bytes_) report.bytes_done += bytes;
+  // Those that have not begun count as well: progress never goes back.
+  for (const SupervisedStage& stage : settings_.stages) report.bytes_total += stage.weights_bytes;
   caf::anon_send(peers_.engine, report);
 }
 
@@ -192,7 +193,8 @@ void SupervisorActor::carry_out_actions(TimePoint now) {
 
 void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
   auto child = ChildProcess::start(settings_.worker_program,
-                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--spawned"});
+                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
+                                    settings_.worker_log_level, "--spawned"});
   if (!child.ok()) return lose(action.worker, child.error().message, now);
   spdlog::info("supervisor: started {} as process {}", action.worker, child->pid());
   children_.insert_or_assign(action.worker, std::move(*child));

@@ -24,12 +24,14 @@ struct SupervisedStage {
   StagePlace place;
   StageAssign assign;  // All but the epoch; "{epoch}" in its input address stands for the epoch.
   caf::actor local;    // Where place.kind is kHead.
+  std::uint64_t weights_bytes = 0;
 };
 
 struct SupervisorSettings {
   std::vector<SupervisedStage> stages;
   std::string results_address;  // Of the batcher, where the last stage sends to.
   std::string worker_program;   // Runs spawned workers.
+  std::string worker_log_level = "info";
   MembershipLimits limits;
 };
 
@@ -88,7 +90,7 @@ class SupervisorActor final : public PollingActor {
   Membership membership_;
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
-  std::vector<LoadProgress> progress_;              // By stage.
+  std::vector<std::uint64_t> loaded_bytes_;         // By stage.
   bool has_begun_ = false;
 };
 

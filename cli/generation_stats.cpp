@@ -24,7 +24,7 @@ std::string GenerationStats::line(const Finished& finished, std::uint64_t seed) 
   out << output_tokens << (output_tokens == 1 ? " token (" : " tokens (") << to_string(finished.reason) << ") after "
       << finished.usage.prompt_tokens << " of prompt";
   if (first_) {
-    out << ", first after " << std::fixed << std::setprecision(0) << seconds(*first_ - sent_) * 1e3 << " ms";
+    out << ", first token after " << std::fixed << std::setprecision(0) << seconds(*first_ - sent_) * 1e3 << " ms";
     const double decode_s = seconds(last_ - *first_);
     if (output_tokens > 1 && decode_s > 0)
       out << ", " << std::setprecision(1) << (output_tokens - 1) / decode_s << " tokens/s";

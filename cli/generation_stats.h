@@ -16,8 +16,8 @@ class GenerationStats {
   // A piece of output with at least one token has come.
   void on_tokens(TimePoint now);
 
-  // "120 tokens (length) after 12 of prompt, first after 23 ms, 203.1 tokens/s, seed 7". The rate is that of the tokens
-  // after the first, over the time from the first piece to the last; left out where there is no such time.
+  // "120 tokens (length) after 12 of prompt, first token after 23 ms, 203.1 tokens/s, seed 7". The rate is that of the
+  // tokens after the first, over the time from the first piece to the last; left out where there is no such time.
   std::string line(const Finished& finished, std::uint64_t seed) const;
 
  private:

@@ -29,13 +29,29 @@ struct ServeOptions {
   std::uint32_t drain_ms = 30'000;
 };
 
-void show_progress(const actors::EngineReport& report) {
-  // A line that rewrites itself is for terminals only.
-  if (report.bytes_total == 0 || isatty(STDERR_FILENO) == 0) return;
-  std::cerr << "\rloading weights " << 100 * report.bytes_done / report.bytes_total << " %";
-  if (report.bytes_done == report.bytes_total) std::cerr << "\r                      \r";
-  std::cerr << std::flush;
-}
+// How far loading is, as a line of the terminal that rewrites itself; nothing where standard error is no terminal.
+// Lines of the log erase it (log_setup.cpp), and it comes again below them.
+class ProgressLine {
+ public:
+  void show(const actors::EngineReport& report) {
+    if (!is_terminal_ || report.bytes_total == 0) return;
+    const std::uint64_t percent = 100 * report.bytes_done / report.bytes_total;
+    if (percent == percent_) return;
+    percent_ = percent;
+    std::cerr << kEraseLine;
+    if (percent < 100) std::cerr << "loading weights " << percent << " %";
+    std::cerr << std::flush;
+  }
+
+  void clear() {
+    if (percent_ < 100) std::cerr << kEraseLine << std::flush;
+    percent_ = 100;
+  }
+
+ private:
+  bool is_terminal_ = isatty(STDERR_FILENO) == 1;
+  std::uint64_t percent_ = 100;
+};
 
 ExitCode drain(actors::Engine& engine, std::uint32_t drain_ms) {
   std::atomic<bool>& interrupted = interrupt_flag();
@@ -51,28 +67,31 @@ ExitCode run_serve(const ServeOptions& options) {
   std::atomic<bool>& interrupted = interrupt_flag();
   const Result<topology::Plan> plan = load_plan(options.file);
   if (!plan.ok()) return report(plan.error());
-  auto engine = actors::Engine::start(*plan);
+  auto engine = actors::Engine::start(*plan, {.worker_log_level = options.log_level});
   if (!engine.ok()) return report(engine.error());
   std::cout << "ingress " << (*engine)->ingress_address() << '\n';
   if (!(*engine)->control_address().empty()) std::cout << "control " << (*engine)->control_address() << '\n';
   std::cout << std::flush;
 
   bool has_been_up = false;
+  ProgressLine progress;
   while (!interrupted) {
     const auto news = (*engine)->next_report(std::chrono::milliseconds(200));
     if (!news) continue;
     switch (news->kind) {
-      case actors::EngineReport::Kind::kProgress: show_progress(*news); break;
+      case actors::EngineReport::Kind::kProgress: progress.show(*news); break;
       case actors::EngineReport::Kind::kUp:
         has_been_up = true;
         std::cout << "ready" << std::endl;
         break;
       case actors::EngineReport::Kind::kDown: std::cout << "down " << news->error.message << std::endl; break;
       case actors::EngineReport::Kind::kLoadFailed:
+        progress.clear();
         if (!has_been_up) return report(news->error);
         break;
     }
   }
+  progress.clear();
   return drain(**engine, options.drain_ms);
 }
 

@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   };
   const auto finished = client->generate(request, print);
   if (!finished) {
-    std::cerr << "\n" << to_string(finished.error()) << "\n";
+    std::cerr << to_string(finished.error()) << "\n";
     return 1;
   }
   std::cout << "\n";

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A client of a running engine in Python: streams a continuation to standard output.
 
-    pip install pyzmq pycapnp
-    examples/client.py tcp://127.0.0.1:5555 "Once upon a time"
+    tools/python-environment     # pyzmq and pycapnp, into .venv
+    .venv/bin/python examples/client.py tcp://127.0.0.1:5555 "Once upon a time"
 """
 import pathlib
 import sys
@@ -30,12 +30,12 @@ def receive(socket, timeout_ms=60_000):
         return kind, getattr(message, kind).to_dict()
 
 
-def generate(socket, prompt, window):
+def generate(socket, prompt, welcome):
     """Streams the continuation of `prompt`; returns Finished, or exits with the engine's error."""
     request_id = uuid.uuid4().hex
-    sampling = {"temperature": 0}  # Greedy: the same story every time.
+    sampling = {**welcome["samplingDefaults"], "temperature": 0}  # Greedy: the same story every time.
     send(socket, generate={"requestId": request_id, "prompt": {"text": prompt}, "sampling": sampling, "maxTokens": 200})
-    granted = window
+    granted = window = welcome["clientWindowTokens"]
     while True:
         kind, message = receive(socket)
         if kind == "failed":
@@ -60,8 +60,8 @@ def main():
     kind, welcome = receive(socket)
     if kind != "welcome":
         sys.exit(f"{welcome['error']['code']}: {welcome['error']['message']}")
-    finished = generate(socket, sys.argv[2], welcome["clientWindowTokens"])
-    print()
+    finished = generate(socket, sys.argv[2], welcome)
+    print(flush=True)
     print(f"{finished['reason']}, {finished['usage']['outputTokens']} tokens", file=sys.stderr)
 
 

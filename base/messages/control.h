@@ -49,6 +49,15 @@ struct LinkWindow {
   friend bool operator==(const LinkWindow&, const LinkWindow&) = default;
 };
 
+// What both ends of a stage's links need to agree on.
+struct LinkSettings {
+  LinkWindow window;
+  std::uint32_t heartbeat_ms = 250;  // Between processes.
+  std::uint32_t timeout_ms = 2000;   // Silence after which a peer's connection counts as lost.
+
+  friend bool operator==(const LinkSettings&, const LinkSettings&) = default;
+};
+
 struct StageAssign {
   Epoch epoch;
   std::uint32_t stage = 0;  // Index in the pipeline.
@@ -64,7 +73,7 @@ struct StageAssign {
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
   std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
-  LinkWindow window;
+  LinkSettings links;
 
   friend bool operator==(const StageAssign&, const StageAssign&) = default;
 };

@@ -112,6 +112,7 @@ struct LinksTopology {
   std::string directory;            // Of ipc:// sockets; empty: a fresh folder of the engine's own.
 
   LinkWindow window() const { return {window_messages, window_bytes}; }
+  LinkSettings settings() const { return {window(), heartbeat_ms, timeout_ms}; }
 
   friend bool operator==(const LinksTopology&, const LinksTopology&) = default;
 };

@@ -40,6 +40,7 @@ TEST_SUITE("actors/stage_assignments") {
     CHECK(stages[1].place.kind == WorkerKind::kSpawned);
     CHECK(stages[1].assign.first_layer == 3);
     CHECK(stages[1].assign.num_layers == 3);
+    CHECK(stages[1].weights_bytes == plan.stages[1].weights_bytes);
     CHECK(results_bind_address(plan, "/run/x") == "ipc:///run/x/results");
     CHECK(control_bind_address(plan, "/run/x") == "ipc:///run/x/control");
   }

@@ -101,7 +101,7 @@ TEST_SUITE("actors/worker_actor") {
     fixture.head->hear<WorkerHello>();
     fixture.head->say(WorkerWelcome{});
     StageAssign no_window = assignment(Epoch{1});
-    no_window.window.messages = 0;
+    no_window.links.window.messages = 0;
     StageAssign far_stage = assignment(Epoch{1});
     far_stage.stage = 7;
     StageAssign many_stages = assignment(Epoch{1});

@@ -83,7 +83,7 @@ TEST_SUITE("cli/engine_verbs") {
 
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.out == "Once upon\n");
-    CHECK(outcome.err.starts_with("sluice: 3 tokens (stop) after 2 of prompt, first after "));
+    CHECK(outcome.err.starts_with("sluice: 3 tokens (stop) after 2 of prompt, first token after "));
     CHECK(outcome.err.ends_with(", seed 7\n"));
     REQUIRE(requests_of(engine).size() == 1);
     const Generate request = requests_of(engine).front();
@@ -171,6 +171,18 @@ TEST_SUITE("cli/engine_verbs") {
     CHECK(requests[1].prompt == Prompt(std::vector<ChatMessage>{system, {"user", "one"}, answer, {"user", "two"}}));
     CHECK(requests[2].prompt == Prompt(std::vector<ChatMessage>{system, {"user", "three"}}));
     CHECK(requests[0].request_id != requests[1].request_id);
+  }
+
+  TEST_CASE("chat: Ctrl-C stops the answer, and ends the conversation where its lines come from a pipe") {
+    test::ScriptedEngine engine(tell_endless_story);
+    test::Program program({"chat", "--connect", engine.address()}, "one\ntwo\n");
+    CHECK(program.read_out_until("Once") == "Once");
+    program.send_signal(SIGINT);
+    CHECK(program.wait().exit_code == 130);
+    engine.stop();
+
+    CHECK(requests_of(engine).size() == 1);
+    CHECK(std::holds_alternative<Cancel>(engine.received().back()));
   }
 
   TEST_CASE("chat: a turn that failed is not remembered, the last failure decides the exit code") {

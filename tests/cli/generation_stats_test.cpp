@@ -25,7 +25,7 @@ TEST_SUITE("cli/generation_stats") {
     clock.advance(milliseconds(1500));
     stats.on_tokens(clock.now());
     CHECK(stats.line(make_finished(101), 7) ==
-          "101 tokens (length) after 12 of prompt, first after 23 ms, 50.0 tokens/s, seed 7");
+          "101 tokens (length) after 12 of prompt, first token after 23 ms, 50.0 tokens/s, seed 7");
   }
 
   TEST_CASE("line: leaves out what was not measured") {
@@ -34,8 +34,8 @@ TEST_SUITE("cli/generation_stats") {
 
     GenerationStats one{TimePoint{}};
     one.on_tokens({milliseconds(5)});
-    CHECK(one.line(make_finished(1), 7) == "1 token (length) after 12 of prompt, first after 5 ms, seed 7");
-    CHECK(one.line(make_finished(3), 7) == "3 tokens (length) after 12 of prompt, first after 5 ms, seed 7");
+    CHECK(one.line(make_finished(1), 7) == "1 token (length) after 12 of prompt, first token after 5 ms, seed 7");
+    CHECK(one.line(make_finished(3), 7) == "3 tokens (length) after 12 of prompt, first token after 5 ms, seed 7");
   }
 }
 

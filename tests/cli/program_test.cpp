@@ -50,12 +50,12 @@ TEST_SUITE("cli/program") {
   TEST_CASE("help: lists the verbs, examples and exit codes") {
     const Outcome outcome = run("--help");
     CHECK(outcome.exit_code == 0);
-    for (const char* part : {"plan", "generate", "chat", "Examples:", "78 ", "69 ", "130 "})
+    for (const char* part : {"plan", "serve", "worker", "generate", "chat", "Examples:", "78 ", "69 ", "130 "})
       CHECK(contains(outcome.out, part));
   }
 
   TEST_CASE("help: every verb has its own with an example") {
-    for (const std::string verb : {"plan", "generate", "chat"}) {
+    for (const std::string verb : {"plan", "serve", "worker", "generate", "chat"}) {
       const Outcome outcome = run(verb + " --help");
       CHECK(outcome.exit_code == 0);
       CHECK(contains(outcome.out, "  sluice " + verb));
@@ -79,6 +79,14 @@ TEST_SUITE("cli/program") {
     CHECK(outcome.exit_code == 0);
     CHECK(contains(outcome.out, "spawn:middle/cpu:0"));
     CHECK(contains(outcome.out, "stage 1    -> stage 2    tcp"));
+  }
+
+  TEST_CASE("plan: every file in configs can run") {
+    for (const auto& entry : std::filesystem::directory_iterator(test::source_path("configs"))) {
+      if (entry.path().extension() != ".toml") continue;
+      CAPTURE(entry.path());
+      CHECK(test::run_program({"plan", entry.path().string()}).exit_code == 0);
+    }
   }
 
   TEST_CASE("plan: a file that is not there exits with 78") {

@@ -33,6 +33,7 @@ Program::Program(const std::vector<std::string>& arguments, bool join_errors, co
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);  // As a shell does for what it runs.
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     if (join_errors) dup2(out[1], STDERR_FILENO);
@@ -114,6 +115,10 @@ void Program::close_input() {
 
 void Program::signal(int number) {
   REQUIRE(kill(pid_, number) == 0);
+}
+
+void Program::interrupt() {
+  REQUIRE(kill(-pid_, SIGINT) == 0);
 }
 
 int Program::wait() {

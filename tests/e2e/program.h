@@ -40,6 +40,8 @@ class Program {
   void write_input(const std::string& text);
   void close_input();
   void signal(int number);
+  // Ctrl-C in its terminal: SIGINT to the program and to whatever it started in its process group.
+  void interrupt();
   // Waits for the end: the exit status, or 128 + the signal's number.
   int wait();
 

@@ -216,7 +216,7 @@ StageAssign RandomMessages::stage_assign() {
   assign.num_blocks = u32();
   assign.max_batch_tokens = u32();
   assign.input_address = text();
-  assign.window = {u32(), u64()};
+  assign.links = {{u32(), u64()}, u32(), u32()};
   return assign;
 }
 

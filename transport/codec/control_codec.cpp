@@ -125,8 +125,10 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setNumBlocks(assign.num_blocks);
   builder.setMaxBatchTokens(assign.max_batch_tokens);
   builder.setInputAddress(as_text(assign.input_address));
-  builder.setWindowMessages(assign.window.messages);
-  builder.setWindowBytes(assign.window.bytes);
+  builder.setWindowMessages(assign.links.window.messages);
+  builder.setWindowBytes(assign.links.window.bytes);
+  builder.setHeartbeatMs(assign.links.heartbeat_ms);
+  builder.setTimeoutMs(assign.links.timeout_ms);
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -144,7 +146,9 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .num_blocks = reader.getNumBlocks(),
           .max_batch_tokens = reader.getMaxBatchTokens(),
           .input_address = read_text(reader.getInputAddress()),
-          .window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()}};
+          .links = {.window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()},
+                    .heartbeat_ms = reader.getHeartbeatMs(),
+                    .timeout_ms = reader.getTimeoutMs()}};
 }
 
 void write_message(const StageConnect& connect, wire::HeadMessage::Builder root) {

@@ -252,6 +252,8 @@ struct StageAssign {
   inputAddress @13 :Text;     # Where to bind.
   windowMessages @14 :UInt32; # Of the links into and out of the stage.
   windowBytes @15 :UInt64;
+  heartbeatMs @16 :UInt32;    # Of those links, between processes.
+  timeoutMs @17 :UInt32;      # Silence after which a peer's connection counts as lost.
 }
 
 struct LoadProgress {
