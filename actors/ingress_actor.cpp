@@ -128,7 +128,7 @@ bool IngressActor::take_answer(TimePoint now) {
 }
 
 void IngressActor::forward(const ClientAnswer& answer, TimePoint now) {
-  const std::optional<ClientRoute> route = ledger_.on_answer(answer);
+  const std::optional<ClientRoute> route = ledger_.on_answer(answer, now);
   if (!route) return;
   const auto bytes = std::make_shared<const std::vector<std::byte>>(answer.frame);
   send_to_client(*route, {transport::Frame(bytes, *bytes)}, now);

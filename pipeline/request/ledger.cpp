@@ -72,8 +72,7 @@ void Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions&
   std::sort(lost.begin(), lost.end());  // The map's order is no one's business.
   for (const std::uint64_t attachment : lost) {
     const SequenceId sequence = attachments_.at(attachment).sequence;
-    out.to_responder.emplace_back(StreamDetach{route_of(attachment)});
-    remove_attachment(attachment);
+    detach(attachment, out);
     if (requests_.at(sequence).attachments.empty()) start_grace(sequence, now, out);
   }
   sessions_.close(route, now);
@@ -192,8 +191,7 @@ void Ledger::attach(const ClientRoute& route, SequenceId sequence, const std::st
   const Connection& connection = *sessions_.connection(route);
   const auto attached = connection.attachments.find(request_id);
   if (attached != connection.attachments.end()) {
-    out.to_responder.emplace_back(StreamDetach{route_of(attached->second)});
-    remove_attachment(attached->second);
+    detach(attached->second, out);
   } else if (request.attachments.size() >= config_.max_attachments) {
     const std::string sentence = "request " + request_id + " has " + std::to_string(request.attachments.size()) +
                                  " attachments, limit " + std::to_string(config_.max_attachments);
@@ -225,7 +223,7 @@ void Ledger::on_message(const ClientRoute& route, Credit message, TimePoint, con
   out.to_responder.emplace_back(StreamCredit{sequence, route_of(attached->second), message.up_to_index});
 }
 
-std::optional<ClientRoute> Ledger::on_answer(const ClientAnswer& answer) {
+std::optional<ClientRoute> Ledger::on_answer(const ClientAnswer& answer, TimePoint now) {
   const std::optional<std::uint64_t> number = attachment_of(answer.route);
   const auto at = number ? attachments_.find(*number) : attachments_.end();
   if (at == attachments_.end() || at->second.sequence != answer.sequence) {
@@ -233,7 +231,13 @@ std::optional<ClientRoute> Ledger::on_answer(const ClientAnswer& answer) {
     return std::nullopt;
   }
   ClientRoute route = at->second.connection;
-  if (answer.is_terminal) remove_attachment(*number);
+  if (answer.is_terminal) {
+    remove_attachment(*number);
+    Request& request = requests_.at(answer.sequence);
+    // The responder holds the output for whoever is still attached, as far as it knows: until then the credit stays
+    // out.
+    if (request.attachments.empty() && !request.has_detached) end(answer.sequence, request, now);
+  }
   return route;
 }
 
@@ -245,11 +249,7 @@ IngressActions Ledger::on_released(const StreamReleased& released, TimePoint now
     return out;
   }
   Request& request = at->second;
-  if (!request.is_ended) {
-    request.is_ended = true;
-    admission_.give_back(now);
-    stop_grace(released.sequence, request);
-  }
+  end(released.sequence, request, now);
   if (released.is_kept) return out;
   const std::vector<std::uint64_t> too_late = request.attachments;
   for (const std::uint64_t number : too_late) {
@@ -299,6 +299,12 @@ std::uint64_t Ledger::add_attachment(const ClientRoute& route, SequenceId sequen
   return number;
 }
 
+void Ledger::detach(std::uint64_t number, IngressActions& out) {
+  out.to_responder.emplace_back(StreamDetach{route_of(number)});
+  requests_.at(attachments_.at(number).sequence).has_detached = true;
+  remove_attachment(number);
+}
+
 void Ledger::remove_attachment(std::uint64_t number) {
   const auto at = attachments_.find(number);
   SLUICE_CHECK(at != attachments_.end());
@@ -328,6 +334,13 @@ void Ledger::cancel(SequenceId sequence, IngressActions& out) {
   if (request.is_ended || request.is_cancelled) return;
   request.is_cancelled = true;
   out.to_tokenizer.emplace_back(SequenceCancel{sequence});
+}
+
+void Ledger::end(SequenceId sequence, Request& request, TimePoint now) {
+  if (request.is_ended) return;
+  request.is_ended = true;
+  admission_.give_back(now);
+  stop_grace(sequence, request);
 }
 
 void Ledger::refuse(const ClientRoute& route, std::string request_id, Error error, IngressActions& out) {

@@ -18,7 +18,9 @@
 //    Each attachment gets one terminal message, which the responder writes. The exception: the result vanished while
 //    the attach was on its way; then the ledger ends the attachment, with Failed{not_found} for an Attach and a
 //    retryable Failed{unavailable} for a repeated Generate.
-//  - One admission credit per request from Accepted to its first StreamReleased. None left: Failed{overloaded}.
+//  - One admission credit per request from Accepted to the terminal message of its last attachment, so that a client
+//    that has its answer may send the next request at once; to its first StreamReleased where an attachment was lost
+//    or replaced, as the responder may still have to hear of that. None left: Failed{overloaded}.
 //  - A request whose last attachment was lost is cancelled when resume_grace_ms is over.
 //
 // Order: send to_responder before to_tokenizer, so that a stream is open before anything else hears of it.
@@ -95,7 +97,7 @@ class Ledger {
   IngressActions on_disconnected(const ClientRoute& route, TimePoint now);
 
   // Where the frame of an answer goes; nothing: its attachment is gone, drop it.
-  std::optional<ClientRoute> on_answer(const ClientAnswer& answer);
+  std::optional<ClientRoute> on_answer(const ClientAnswer& answer, TimePoint now);
   IngressActions on_released(const StreamReleased& released, TimePoint now);
 
   // Grace periods and idle sessions that are over. next_timer: when to call it; never() if there is nothing to wait
@@ -124,6 +126,7 @@ class Ledger {
     std::uint32_t resume_grace_ms = 0;
     bool is_ended = false;      // Its admission credit is back; the result is kept.
     bool is_cancelled = false;  // SequenceCancel went out.
+    bool has_detached = false;  // A StreamDetach went out.
     std::optional<TimePoint> grace_end;
     std::vector<std::uint64_t> attachments;
   };
@@ -140,10 +143,12 @@ class Ledger {
   void attach(const ClientRoute& route, SequenceId sequence, const std::string& request_id, std::uint64_t from_index,
               std::uint64_t credit_tokens, bool is_retry, IngressActions& out);
   std::uint64_t add_attachment(const ClientRoute& route, SequenceId sequence, Request& request, bool is_retry);
+  void detach(std::uint64_t attachment, IngressActions& out);
   void remove_attachment(std::uint64_t attachment);
   void start_grace(SequenceId sequence, TimePoint now, IngressActions& out);
   void stop_grace(SequenceId sequence, Request& request);
   void cancel(SequenceId sequence, IngressActions& out);
+  void end(SequenceId sequence, Request& request, TimePoint now);
   void refuse(const ClientRoute& route, std::string request_id, Error error, IngressActions& out);
 
   LedgerConfig config_;

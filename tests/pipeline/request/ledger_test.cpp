@@ -232,8 +232,8 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(attach == StreamAttach{{1}, attach.route, 0, 7});
     CHECK(desk.ledger.stats().attachments == 1);
     CHECK(desk.ledger.stats().requests_running == 1);
-    CHECK_FALSE(desk.ledger.on_answer({{1}, first, false, {}}));
-    CHECK(desk.ledger.on_answer({{1}, attach.route, false, {}}) == ClientRoute{"r"});
+    CHECK_FALSE(desk.ledger.on_answer({{1}, first, false, {}}, desk.now));
+    CHECK(desk.ledger.on_answer({{1}, attach.route, false, {}}, desk.now) == ClientRoute{"r"});
   }
 
   TEST_CASE("admission: beyond max_requests a request is refused at once, with a hint") {
@@ -254,11 +254,34 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(desk.ledger.stats().requests_running == 2);
   }
 
-  TEST_CASE("admission: a credit comes back once, at the first release") {
+  TEST_CASE("admission: a client that has its answer finds the place free before the responder has released it") {
     Desk desk(1);
     desk.hello("r");
     const ClientRoute route = desk.generate("r", make_generate("a"));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}) == ClientRoute{"r"});
+    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now));
+    desk.generate("r", make_generate("b"));
+    check_empty(desk.release(1, false));
+    CHECK(desk.ledger.stats().requests_running == 1);
+  }
+
+  TEST_CASE("admission: the place waits for all attachments, and for the release where one was lost") {
+    Desk desk(1);
+    const SessionToken session = desk.hello("r");
+    const ClientRoute first = desk.generate("r", make_generate("a"));
+    desk.hello("s", session);
+    desk.send("s", Attach{session, "a"});
+    desk.disconnect("s");
+    CHECK(desk.ledger.on_answer({{1}, first, true, {}}, desk.now));
+    CHECK(desk.ledger.stats().requests_running == 1);
+    check_empty(desk.release(1, true));
+    CHECK(desk.ledger.stats().requests_running == 0);
+  }
+
+  TEST_CASE("admission: a credit comes back once, whatever is released later") {
+    Desk desk(1);
+    desk.hello("r");
+    const ClientRoute route = desk.generate("r", make_generate("a"));
+    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now) == ClientRoute{"r"});
     check_empty(desk.release(1, true));
     check_empty(desk.release(1, true));
     CHECK(desk.ledger.stats().requests_running == 0);
@@ -329,7 +352,7 @@ TEST_SUITE("pipeline/request/ledger") {
     Desk desk;
     const SessionToken session = desk.hello("r1");
     const ClientRoute route = desk.generate("r1", make_generate("a"));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}));
+    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now));
     desk.hello("r2", session);
     desk.send("r2", Attach{session, "a", 0, 0});
     desk.send("r1", make_generate("a"));
@@ -353,7 +376,7 @@ TEST_SUITE("pipeline/request/ledger") {
     const IngressActions out = desk.send("r", Credit{"a", 77});
     CHECK(out.to_responder == std::vector<ResponderInput>{StreamCredit{{1}, route, 77}});
     check_empty(desk.send("r", Credit{"b", 77}));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}));
+    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now));
     check_empty(desk.send("r", Credit{"a", 78}));
   }
 
@@ -388,7 +411,7 @@ TEST_SUITE("pipeline/request/ledger") {
 
     CHECK(out.to_responder.size() == 1);
     CHECK(out.to_tokenizer == std::vector<TokenizerInput>{SequenceCancel{{1}}});
-    CHECK_FALSE(desk.ledger.on_answer({{1}, first, true, {}}));
+    CHECK_FALSE(desk.ledger.on_answer({{1}, first, true, {}}, desk.now));
     check_empty(desk.disconnect("r2"));
   }
 
@@ -439,7 +462,7 @@ TEST_SUITE("pipeline/request/ledger") {
 
     CHECK(out.to_responder == std::vector<ResponderInput>{StreamDetach{route}});
     CHECK(std::get<Welcome>(out.to_clients.at(0).second).session == session);
-    CHECK_FALSE(desk.ledger.on_answer({{1}, route, false, {}}));
+    CHECK_FALSE(desk.ledger.on_answer({{1}, route, false, {}}, desk.now));
     CHECK(desk.ledger.stats().connections == 1);
     CHECK(desk.ledger.next_timer() == TimePoint{milliseconds(100)});
   }
@@ -461,11 +484,11 @@ TEST_SUITE("pipeline/request/ledger") {
     Desk desk;
     desk.hello("r");
     const ClientRoute route = desk.generate("r", make_generate("a"));
-    CHECK_FALSE(desk.ledger.on_answer({{2}, route, true, {}}));
-    CHECK_FALSE(desk.ledger.on_answer({{1}, {"r"}, true, {}}));
-    CHECK_FALSE(desk.ledger.on_answer({{1}, {""}, true, {}}));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}) == ClientRoute{"r"});
-    CHECK_FALSE(desk.ledger.on_answer({{1}, route, true, {}}));
+    CHECK_FALSE(desk.ledger.on_answer({{2}, route, true, {}}, desk.now));
+    CHECK_FALSE(desk.ledger.on_answer({{1}, {"r"}, true, {}}, desk.now));
+    CHECK_FALSE(desk.ledger.on_answer({{1}, {""}, true, {}}, desk.now));
+    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now) == ClientRoute{"r"});
+    CHECK_FALSE(desk.ledger.on_answer({{1}, route, true, {}}, desk.now));
   }
 }
 

@@ -236,7 +236,7 @@ bool SimulatedWorld::deliver_to_ingress() {
   const IngressInput message = std::move(to_ingress_.front());
   to_ingress_.pop_front();
   if (const auto* answer = std::get_if<ClientAnswer>(&message)) {
-    const std::optional<ClientRoute> route = ledger_->on_answer(*answer);
+    const std::optional<ClientRoute> route = ledger_->on_answer(*answer, now_);
     for (SimulatedClient& client : clients_) {
       if (route && client.route() == *route) client.receive(book_.decode(answer->frame));
     }
