@@ -93,7 +93,7 @@ struct Generate {
   LogprobOptions logprobs;
   std::uint32_t deadline_ms = 0;      // Time left for the whole request; 0: none.
   std::int32_t priority = 0;          // -100 to 100; larger goes first.
-  std::string tenant;                 // At most 64 bytes; carried, not yet enforced.
+  std::string tenant;                 // At most 64 bytes; KV blocks are reused within it only. No quotas yet.
   std::uint32_t resume_grace_ms = 0;  // How long the request outlives its last client.
   std::uint64_t credit_tokens = 0;    // First Credit; 0: the window in Welcome.
 

@@ -21,9 +21,14 @@ void BatchBuilder::add(Sequence& sequence, std::uint32_t count, TimePoint now) {
   SLUICE_CHECK_LE(end, sequence.num_tokens());
   const std::uint32_t prompt_logprobs = sequence.prompt_logprobs_of(first, count);
 
-  if (first == 0) {
-    batch_.opened.push_back(
-        {sequence.id, sequence.spec.sampling, sequence.spec.seed, sequence.spec.logprobs, sequence.prompt_tokens, {}});
+  if (sequence.needs_opening) {
+    batch_.opened.push_back({sequence.id,
+                             sequence.spec.sampling,
+                             sequence.spec.seed,
+                             sequence.spec.logprobs,
+                             sequence.prompt_tokens,
+                             {sequence.tokens.begin(), sequence.tokens.begin() + first}});
+    sequence.needs_opening = false;
     sequence.is_open_at_stages = true;
   }
   BatchEntry entry;

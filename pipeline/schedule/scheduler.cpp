@@ -11,16 +11,15 @@ namespace {
 
 constexpr std::uint32_t kRetryAfterOverloadMs = 1000;
 
-Error out_of_blocks(std::uint32_t tokens, const BlockAllocator& allocator) {
-  return {ErrorCode::kOutOfBlocks, std::to_string(tokens) + " tokens need " +
-                                       std::to_string(allocator.blocks_for(tokens)) + " KV blocks, there are " +
-                                       std::to_string(allocator.num_blocks())};
+Error out_of_blocks(std::uint32_t tokens, const BlockPool& pool) {
+  return {ErrorCode::kOutOfBlocks, std::to_string(tokens) + " tokens need " + std::to_string(pool.blocks_for(tokens)) +
+                                       " KV blocks, there are " + std::to_string(pool.num_blocks())};
 }
 
 }  // namespace
 
 Scheduler::Scheduler(SchedulerConfig config, Epoch epoch)
-    : config_(std::move(config)), epoch_(epoch), allocator_(config_.num_blocks, config_.block_tokens) {
+    : config_(std::move(config)), epoch_(epoch), pool_(config_.num_blocks, config_.block_tokens, config_.block_hash) {
   SLUICE_CHECK_GE(config_.max_batch_tokens, 1u);
   SLUICE_CHECK_GE(config_.max_sequences, 1u);
   SLUICE_CHECK_GE(config_.max_waiting, 1u);
@@ -43,9 +42,9 @@ Result<void> Scheduler::start(SequenceStart start, TimePoint now) {
     error = Error{ErrorCode::kOverloaded, std::to_string(waiting_.size()) + " sequences are waiting already",
                   kRetryAfterOverloadMs};
   }
-  auto sequence = std::make_unique<Sequence>(std::move(start), config_, allocator_, next_arrival_++, now);
-  if (!error && allocator_.blocks_for(sequence->tokens_to_admit()) > allocator_.num_blocks()) {
-    error = out_of_blocks(sequence->tokens_to_admit(), allocator_);
+  auto sequence = std::make_unique<Sequence>(std::move(start), config_, pool_, next_arrival_++, now);
+  if (!error && pool_.blocks_for(sequence->tokens_to_admit()) > pool_.num_blocks()) {
+    error = out_of_blocks(sequence->tokens_to_admit(), pool_);
   }
   if (error) {
     outputs_.push_back(sequence->make_end(std::move(*error), now));
@@ -93,6 +92,7 @@ Result<void> Scheduler::complete(const StepResult& result, TimePoint now) {
         sequence.prompt_logprobs.insert(sequence.prompt_logprobs.end(), values.begin(), values.end());
       }
     }
+    share_blocks(entry);
     if (entry.wants_sample) accept_sample(sequence, *sample++, now);
     --sequence.steps_in_flight;
     settle(sequence);
@@ -114,7 +114,8 @@ void Scheduler::fail_all(const Error& error, Epoch next, TimePoint now) {
     }
   }
   SLUICE_CHECK(sequences_.empty());
-  SLUICE_CHECK_EQ(allocator_.num_used(), 0u);
+  SLUICE_CHECK_EQ(pool_.num_used(), 0u);
+  pool_.drop_cached();  // Stages of the next epoch have empty caches.
   closed_.clear();
   epoch_ = next;
   last_step_ = {};
@@ -166,17 +167,30 @@ void Scheduler::admit(TimePoint now) {
     // now.
     if (running_.is_short_of_blocks()) return;
     const std::uint32_t tokens = head->tokens_to_admit();
-    if (allocator_.blocks_for(tokens) > allocator_.num_blocks()) {
-      end(*head, out_of_blocks(tokens, allocator_), now);
-    } else if (running_.size() < config_.max_sequences && head->blocks.grow_to_cover(tokens)) {
-      waiting_.remove(*head);
-      running_.insert(*head);
-      head->phase = SequencePhase::kRunning;
-      head->prefill_tokens = head->num_tokens();
-    } else if (!reclaim_paused()) {
+    if (pool_.blocks_for(tokens) > pool_.num_blocks()) {
+      end(*head, out_of_blocks(tokens, pool_), now);
+    } else if (!try_run(*head) && !reclaim_paused()) {
       return;
     }
   }
+}
+
+// Admits a waiting sequence if there is a place and there are blocks for it.
+bool Scheduler::try_run(Sequence& sequence) {
+  if (running_.size() >= config_.max_sequences) return false;
+  const auto reusable = config_.prefix_cache ? sequence.reusable_tokens() : std::span<const TokenId>();
+  if (!sequence.blocks.fill(sequence.tokens_to_admit(), reusable, sequence.spec.tenant)) return false;
+  waiting_.remove(sequence);
+  running_.insert(sequence);
+  sequence.phase = SequencePhase::kRunning;
+  sequence.needs_opening = true;
+  sequence.prefill_tokens = sequence.num_tokens();
+  sequence.planned_tokens = sequence.blocks.shared_tokens();
+  totals_.cached_tokens_total += sequence.planned_tokens;
+  if (!sequence.first_planned_at) {
+    sequence.cached_tokens = std::min(sequence.planned_tokens, sequence.prompt_tokens);
+  }
+  return true;
 }
 
 void Scheduler::plan_prefills(BatchBuilder& batch, TimePoint now) {
@@ -200,8 +214,8 @@ StageBatch Scheduler::dispatch(BatchBuilder& batch) {
 // for the blocks of a draining one.
 bool Scheduler::secure_next_slot(Sequence& sequence, TimePoint now) {
   const std::uint32_t tokens = sequence.planned_tokens + 1;
-  if (allocator_.blocks_for(tokens) > allocator_.num_blocks()) {
-    end(sequence, out_of_blocks(tokens, allocator_), now);
+  if (pool_.blocks_for(tokens) > pool_.num_blocks()) {
+    end(sequence, out_of_blocks(tokens, pool_), now);
     return false;
   }
   while (!sequence.blocks.grow_to_cover(tokens)) {
@@ -227,6 +241,15 @@ void Scheduler::preempt(Sequence& sequence) {
   sequence.phase = SequencePhase::kPreempted;
   ++totals_.preempted_total;
   settle(sequence);
+}
+
+// Lets others find what a step that has just returned has computed, as far as it counts: a stop string may have cut it.
+void Scheduler::share_blocks(const PlannedEntry& entry) {
+  if (!config_.prefix_cache) return;
+  Sequence& sequence = *entry.sequence;
+  const std::uint32_t computed = std::min(entry.first_position + entry.num_tokens, sequence.num_tokens());
+  const bool is_read_in_flight = sequence.steps_in_flight > 1;
+  sequence.blocks.share(std::span(sequence.tokens).first(computed), sequence.spec.tenant, !is_read_in_flight);
 }
 
 // -- life of a sequence -----------------------------------------------------------------------------------------------
@@ -291,8 +314,9 @@ SchedulerStats Scheduler::stats() const {
   stats.running = running_.size();
   stats.draining = num_draining();
   stats.steps_in_flight = in_flight_.size();
-  stats.blocks_free = allocator_.num_free();
-  stats.blocks_total = allocator_.num_blocks();
+  stats.blocks_free = pool_.num_free();
+  stats.blocks_cached = pool_.num_cached();
+  stats.blocks_total = pool_.num_blocks();
   return stats;
 }
 

@@ -5,15 +5,16 @@
 // take_outputs().
 //
 // Owns:       every sequence from start() to its StreamEnd (and to the return of its last step in flight), the block
-//             allocator and the block tables, the steps in flight.
+//             pool and the block tables, the steps in flight.
 // Confined:   to the batcher; not thread-safe.
 // Errors:     what is wrong with one sequence becomes its StreamEnd. What a peer may not send comes back as
 //             kProtocolViolation and changes nothing.
 // Invariants: exactly one StreamEnd per accepted start(), after all of its tokens, and StreamTokens in order without
 // gap
-//             or repetition, whatever is preempted; blocks are conserved, and a block that a step in flight may write
-//             is never given to another sequence; at most pipeline_depth steps in flight; while any sequence is neither
-//             ended nor paused, plan() gives a batch or a step is in flight (check_invariants(), simulation_test.cpp).
+//             or repetition, whatever is preempted; blocks are conserved (free + used + cached), a block that a step in
+//             flight writes is in no other sequence's table, and a shared block is never written; at most
+//             pipeline_depth steps in flight; while any sequence is neither ended nor paused, plan() gives a batch or a
+//             step is in flight (check_invariants(), simulation_test.cpp).
 //
 // What a stage has to know (see also StageBatch in base/messages/pipeline.h):
 // - Every batch has 1 or more entries and is answered by exactly one StepResult, also where nothing is sampled.
@@ -23,18 +24,22 @@
 //   the entries with wants_prompt_logprobs, in their order: entry [first, first + n) of a prompt of P tokens gives
 //   first_position = first + 1 and the values of positions first + 1 ... min(first + n, P - 1), at least one.
 // - An entry's sequence occurs once per batch. Its next prompt chunk may come in the next batch already.
-// - `opened` comes with the entry at position 0, also of a sequence that is open (preempted): it starts over.
+// - `opened` comes with the first entry of a sequence, also of one that is open (preempted): it starts over. That entry
+//   is at position 0, or behind `history`: tokens whose keys and values are in blocks of the table already.
 // - `closed` rides on the next batch there is; no batch is sent for it alone. Ids in it are never opened again.
 // - A new epoch starts with stages that know no sequence; its steps count from 1.
 //
 // How it decides, in plan():
 // - Decodes first, the longest not scheduled first; then prompt chunks, in rank order, in what max_batch_tokens leaves.
 // - Rank is priority (larger first), then arrival. The waiting sequence of the highest rank that is not paused is
-//   admitted when its whole prompt and one more token find free blocks; nobody is admitted before it.
+//   admitted when its whole prompt and one more token find free, cached or shared blocks; nobody is admitted before it.
 // - One micro-batch takes at most its share of the decodes: decoding / pipeline_depth, rounded up. So every slot of the
 //   pipeline gets its part, instead of one batch taking all and the other stages idling behind it.
 // - A running sequence that finds no free block preempts the one of the lowest rank, which may be itself; paused
 //   sequences go before all others. The preempted one computes prompt and output so far anew when admitted again.
+// - A full block is shared as soon as it is computed, with all sequences of its tenant that begin with the same tokens
+//   (pipeline/kv_cache/block_pool.h), and stays cached when its last user is gone, until its space is needed. Whoever
+//   wants log-probabilities of the prompt computes all of it.
 // - A sequence that the cache cannot hold even alone fails with kOutOfBlocks as soon as that is known.
 //
 // Be paranoid about adding lines here and in scheduler.cpp: a rule belongs to one of the collaborators it includes.
@@ -51,7 +56,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/messages/pipeline.h"
-#include "pipeline/kv_cache/block_allocator.h"
+#include "pipeline/kv_cache/block_pool.h"
 #include "pipeline/schedule/batch_builder.h"
 #include "pipeline/schedule/deadlines.h"
 #include "pipeline/schedule/running_set.h"
@@ -70,13 +75,15 @@ struct SchedulerStats {
   std::uint32_t running = 0;
   std::uint32_t draining = 0;  // Ended or preempted, with steps still in flight.
   std::uint32_t steps_in_flight = 0;
-  std::uint32_t blocks_free = 0;
+  std::uint32_t blocks_free = 0;    // Without contents.
+  std::uint32_t blocks_cached = 0;  // Without users; given away when no free one is left.
   std::uint32_t blocks_total = 0;
   std::uint64_t started_total = 0;  // Accepted by start(), refused with a StreamEnd included.
   std::uint64_t ended_total = 0;    // StreamEnds.
   std::uint64_t preempted_total = 0;
   std::uint64_t steps_total = 0;
-  std::uint64_t tokens_total = 0;  // Computed: prompt tokens (again after a preemption) and decodes.
+  std::uint64_t tokens_total = 0;         // Computed: prompt tokens (again after a preemption) and decodes.
+  std::uint64_t cached_tokens_total = 0;  // Not computed, because their blocks were there.
 
   friend bool operator==(const SchedulerStats&, const SchedulerStats&) = default;
 };
@@ -122,6 +129,7 @@ class Scheduler {
   // -- phases of plan() ---
   void plan_decodes(BatchBuilder& batch, TimePoint now);
   void admit(TimePoint now);
+  bool try_run(Sequence& sequence);
   void plan_prefills(BatchBuilder& batch, TimePoint now);
   StageBatch dispatch(BatchBuilder& batch);
 
@@ -129,6 +137,7 @@ class Scheduler {
   bool secure_next_slot(Sequence& sequence, TimePoint now);
   bool reclaim_paused();
   void preempt(Sequence& sequence);
+  void share_blocks(const PlannedEntry& entry);
 
   // -- life of a sequence ---
   Sequence* find_live(SequenceId id);
@@ -139,7 +148,7 @@ class Scheduler {
 
   const SchedulerConfig config_;
   Epoch epoch_;
-  BlockAllocator allocator_;
+  BlockPool pool_;
   std::map<SequenceId, std::unique_ptr<Sequence>> sequences_;  // Ordered: fail_all() is deterministic.
   WaitingQueue waiting_;
   RunningSet running_;

@@ -30,7 +30,8 @@ void check_phase(const Sequence& sequence) {
 }  // namespace
 
 void Scheduler::check_invariants() const {
-  allocator_.check_invariants();
+  pool_.check_invariants();
+  SLUICE_CHECK_EQ(pool_.num_free() + pool_.num_used() + pool_.num_cached(), pool_.num_blocks());
   SLUICE_CHECK_LE(in_flight_.size(), config_.pipeline_depth);
   SLUICE_CHECK_LE(running_.size(), config_.max_sequences);
   SLUICE_CHECK_EQ(totals_.started_total - totals_.ended_total,
@@ -43,21 +44,27 @@ void Scheduler::check_invariants() const {
     SLUICE_CHECK(!step.entries.empty());
     for (const PlannedEntry& entry : step.entries) ++steps[entry.sequence];
   }
-  std::uint32_t blocks = 0;
+  std::map<BlockId, std::uint32_t> users;
   std::uint32_t waiting = 0;
   std::uint32_t running = 0;
   for (const auto& [id, sequence] : sequences_) {
     SLUICE_CHECK_EQ(id, sequence->id);
     check_phase(*sequence);
     SLUICE_CHECK_EQ(sequence->steps_in_flight, steps[sequence.get()]);
-    for (const BlockId block : sequence->blocks.prefix(sequence->blocks.size() * config_.block_tokens)) {
-      SLUICE_CHECK_EQ(allocator_.references(block), 1u);
+    SLUICE_CHECK_LE(sequence->blocks.shared_tokens(), sequence->planned_tokens);
+    for (std::uint32_t i = 0; i < sequence->blocks.size(); ++i) {
+      const BlockId block = sequence->blocks.all()[i];
+      ++users[block];
+      SLUICE_CHECK_EQ(pool_.is_shared(block), i < sequence->blocks.num_shared());
     }
-    blocks += sequence->blocks.size();
     waiting += sequence->phase == SequencePhase::kWaiting ? 1 : 0;
     running += sequence->phase == SequencePhase::kRunning ? 1 : 0;
   }
-  SLUICE_CHECK_EQ(blocks, allocator_.num_used());
+  SLUICE_CHECK_EQ(users.size(), pool_.num_used());
+  for (const auto& [block, count] : users) {
+    SLUICE_CHECK_EQ(count, pool_.num_users(block));
+    SLUICE_CHECK(count == 1 || pool_.is_shared(block));
+  }
   SLUICE_CHECK_EQ(waiting, waiting_.size());
   SLUICE_CHECK_EQ(running, running_.size());
   for (const Sequence* sequence : waiting_) SLUICE_CHECK(sequence->phase == SequencePhase::kWaiting);

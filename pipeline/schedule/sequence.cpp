@@ -31,8 +31,8 @@ std::uint64_t us_between(TimePoint from, TimePoint to) {
 
 }  // namespace
 
-Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockAllocator& allocator,
-                   std::uint64_t arrival_index, TimePoint now)
+Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockPool& pool, std::uint64_t arrival_index,
+                   TimePoint now)
     : id(start.sequence),
       prompt_tokens(static_cast<std::uint32_t>(start.prompt_ids.size())),
       limit_tokens(limit_of(start, config)),
@@ -43,10 +43,15 @@ Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockAllo
       deadline(deadline_of(start.time_left, now)),
       started_at(now),
       tokens(std::move(start.prompt_ids)),
-      blocks(allocator) {}
+      blocks(pool) {}
 
 std::uint32_t Sequence::tokens_to_admit() const {
   return std::max(num_tokens(), std::min(num_tokens() + 1, slots_max));
+}
+
+std::span<const TokenId> Sequence::reusable_tokens() const {
+  if (spec.logprobs.prompt) return {};
+  return std::span(tokens).first(tokens.size() - 1);
 }
 
 bool Sequence::is_end_token(TokenId token, const SchedulerConfig& config) const {
@@ -74,6 +79,7 @@ StreamEnd Sequence::make_end(std::variant<FinishReason, Error> outcome, TimePoin
   end.outcome = std::move(outcome);
   end.usage.prompt_tokens = prompt_tokens;
   end.usage.output_tokens = output_tokens();
+  end.usage.cached_tokens = cached_tokens;
   end.times.tokenize_us = tokenize_us;
   end.times.queue_us = us_between(started_at, first_planned_at.value_or(now));
   if (first_planned_at) end.times.prefill_us = us_between(*first_planned_at, first_sample_at.value_or(now));

@@ -2,6 +2,7 @@
 //
 //   [0, prompt_tokens)               the client's prompt
 //   [prompt_tokens, tokens.size())   output, sampled and sent to the responder
+//   [0, blocks.shared_tokens())      keys and values are in blocks that others use as well, or may
 //   [0, planned_tokens)              keys and values are in the blocks, or a step in flight writes them
 //   [planned_tokens, prefill_tokens) still to prefill; after a preemption this reaches into the output
 //   planned_tokens == tokens.size()  all are planned: the sample of the last one is in flight
@@ -13,13 +14,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/messages/pipeline.h"
-#include "pipeline/kv_cache/block_allocator.h"
+#include "pipeline/kv_cache/block_pool.h"
 #include "pipeline/kv_cache/block_table.h"
 #include "pipeline/schedule/scheduler_config.h"
 
@@ -33,7 +35,7 @@ enum class SequencePhase : std::uint8_t {
 };
 
 struct Sequence {
-  Sequence(SequenceStart start, const SchedulerConfig& config, BlockAllocator& allocator, std::uint64_t arrival_index,
+  Sequence(SequenceStart start, const SchedulerConfig& config, BlockPool& pool, std::uint64_t arrival_index,
            TimePoint now);
 
   bool is_prefilling() const { return planned_tokens < prefill_tokens; }
@@ -47,6 +49,10 @@ struct Sequence {
   // preemption. All that are known and one more, unless it never comes to that one: by its limit, or because the cache
   // cannot hold it (it may still end before).
   std::uint32_t tokens_to_admit() const;
+
+  // The tokens whose keys and values may come from another sequence, when it is admitted. Not the last one: its
+  // computation gives the sample. None where each token has to be computed for its log-probability.
+  std::span<const TokenId> reusable_tokens() const;
 
   bool is_end_token(TokenId token, const SchedulerConfig& config) const;
 
@@ -72,9 +78,11 @@ struct Sequence {
   SequencePhase phase = SequencePhase::kWaiting;
   bool is_paused = false;
   bool is_open_at_stages = false;  // Some batch of this epoch has opened it.
+  bool needs_opening = false;      // Since it was admitted, none has: the next one does.
   std::vector<TokenId> tokens;
   std::uint32_t planned_tokens = 0;
   std::uint32_t prefill_tokens = 0;  // tokens.size() when it was admitted.
+  std::uint32_t cached_tokens = 0;   // Of the prompt, found in the cache when it was admitted first.
   std::uint32_t steps_in_flight = 0;
   std::uint64_t last_step = 0;         // StepId of its latest entry; 0: none yet.
   std::vector<float> prompt_logprobs;  // Of prompt tokens 1, 2, ... as far as known.

@@ -93,7 +93,8 @@ std::vector<Field<BatcherTopology>> batcher_fields() {
   };
   return {whole_number("max_batch_tokens", &B::max_batch_tokens, 1, 1u << 20),
           whole_number("max_sequences", &B::max_sequences, 1, 65'536), std::move(block_tokens),
-          size_in_bytes("kv_cache", &B::kv_cache_bytes, 1u << 10, std::uint64_t{64} << 40)};
+          size_in_bytes("kv_cache", &B::kv_cache_bytes, 1u << 10, std::uint64_t{64} << 40),
+          truth("prefix_cache", &B::prefix_cache)};
 }
 
 Result<void> read_layers(const FieldPlace& place, const ConfigNode& node, StageDraft& draft) {

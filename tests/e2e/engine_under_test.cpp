@@ -18,6 +18,7 @@ std::string TopologyText::toml() const {
       << "\nclient_window_tokens = " << client_window_tokens << "\n"
       << "[batcher]\nmax_batch_tokens = " << max_batch_tokens << "\nmax_sequences = " << max_sequences
       << "\nblock_tokens = " << block_tokens << "\nkv_cache = \"" << kv_cache << "\"\n"
+      << "prefix_cache = " << (prefix_cache ? "true" : "false") << "\n"
       << "[kernels]\npath = \"" << kernel_path << "\"\n"
       << "[links]\ntransport = \"" << transport << "\"\n"
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";

@@ -29,6 +29,7 @@ struct TopologyText {
   std::uint32_t max_sequences = 32;
   std::uint32_t block_tokens = 16;
   std::string kv_cache = "64MiB";
+  bool prefix_cache = true;
   std::string model;  // Empty: the demo model.
 
   std::string toml() const;

@@ -21,6 +21,8 @@ class FakePipeline {
  public:
   explicit FakePipeline(const SchedulerConfig& config);
 
+  // Whose a sequence is: it may read what sequences of the same tenant have written, nothing else.
+  void declare(SequenceId sequence, const std::string& tenant) { tenants_[sequence] = tenant; }
   // Takes a batch in flight; checks it against the limits and against all others in flight.
   void send(StageBatch batch);
   // Runs the oldest batch in flight.
@@ -35,23 +37,30 @@ class FakePipeline {
   const std::string& failure() const { return failure_; }
 
  private:
+  // Keys and values depend on all tokens up to theirs, which `history` stands for.
   struct Slot {
-    SequenceId sequence;
+    std::string tenant;
+    std::uint64_t history = 0;
     std::uint32_t position = 0;
-    TokenId token = 0;
+    TokenId token = -1;
   };
 
   void expect(bool condition, const std::string& what, SequenceId sequence = {});
   void check_against_in_flight(const BatchEntry& entry);
+  void check_history(const StageBatch& batch, const BatchEntry& entry);
+  void check_blocks(const BatchEntry& entry, const BatchEntry& other);
+  std::set<BlockId> blocks_written(const BatchEntry& entry) const;
   Slot& slot_of(const BatchEntry& entry, std::uint32_t position);
   void write(const BatchEntry& entry, const TokenId* tokens, std::set<const Slot*>& written);
-  std::vector<TokenId> read(const BatchEntry& entry);
+  std::vector<TokenId> read(const BatchEntry& entry, std::uint32_t end);
   void answer(const BatchEntry& entry, StepResult& result);
 
   const SchedulerConfig& config_;
   std::deque<StageBatch> in_flight_;
   std::vector<Slot> slots_;
+  std::map<SequenceId, std::string> tenants_;
   std::map<SequenceId, SequenceOpening> open_;
+  std::map<SequenceId, std::uint32_t> next_position_;
   std::set<SequenceId> open_after_last_;
   std::map<SequenceId, std::set<std::uint32_t>> logprobs_asked_;      // Positions, per sequence; kept over preemptions.
   std::map<std::pair<SequenceId, std::uint32_t>, TokenId> promised_;  // next_prompt_token by its position.

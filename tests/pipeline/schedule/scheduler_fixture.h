@@ -26,6 +26,7 @@ inline SchedulerConfig make_config() {
   config.context_tokens = 100;
   config.vocab_size = 1000;
   config.eos_ids = {kEos};
+  config.prefix_cache = false;  // Prompts are alike here: scheduler_prefix_test.cpp.
   return config;
 }
 

@@ -21,6 +21,9 @@ SchedulerConfig random_config(SplitMix64& random) {
   config.max_waiting = pick(random, 1, 30);
   config.vocab_size = pick(random, 20, 60);
   config.eos_ids = {1, 2};
+  config.prefix_cache = random.below(5) > 0;
+  if (random.below(4) == 0)
+    config.block_hash = [](std::uint64_t, std::span<const TokenId>) -> std::uint64_t { return 7; };
   return config;
 }
 
@@ -57,7 +60,7 @@ void SimulatedLoad::run() {
   final_stats_ = scheduler_.stats();
   if (!failure().empty()) return;
   expect(live_.empty(), "idle, but a sequence has no end");
-  expect(final_stats_.blocks_free == final_stats_.blocks_total, "blocks are lost");
+  expect(final_stats_.blocks_free + final_stats_.blocks_cached == final_stats_.blocks_total, "blocks are lost");
   expect(final_stats_.steps_in_flight == 0, "idle, but steps are in flight");
   expect(scheduler_.next_deadline() == TimePoint::never(), "idle, but a deadline is pending");
 }
@@ -90,14 +93,15 @@ void SimulatedLoad::arrive() {
   Stream stream;
   stream.start.sequence = {next_id_++};
   const std::uint32_t prompt_max = chance(5) ? config_.context_tokens + 2 : config_.context_tokens - 1;
-  stream.start.prompt_ids.resize(between(1, chance(50) ? std::min(prompt_max, 8u) : prompt_max));
-  for (TokenId& token : stream.start.prompt_ids) token = static_cast<TokenId>(random_.below(config_.vocab_size));
+  const std::uint32_t prompt_tokens = between(1, chance(50) ? std::min(prompt_max, 8u) : prompt_max);
+  stream.start.prompt_ids = make_prompt(prompt_tokens, prompt_max);
   GenerationSpec& spec = stream.start.spec;
   spec.seed = random_.next();
   spec.max_tokens = chance(10) ? 1 : between(1, 40);
   spec.ignore_eos = chance(40);
   if (chance(20)) spec.stop_token_ids = {3};
   spec.priority = static_cast<std::int32_t>(between(0, 2)) - 1;
+  spec.tenant = chance(70) ? "" : "another";
   spec.logprobs.prompt = chance(30);
   spec.logprobs.output = chance(20);
   if (chance(15)) {
@@ -109,6 +113,7 @@ void SimulatedLoad::arrive() {
 
   const SequenceId id = stream.start.sequence;
   read_outputs();
+  pipeline_.declare(id, spec.tenant);
   live_.push_back(id);
   const SequenceStart& start = streams_.emplace(id, std::move(stream)).first->second.start;
   expect(scheduler_.start(start, clock_.now()).ok(), "a start is an error", id);
@@ -116,6 +121,23 @@ void SimulatedLoad::arrive() {
   if (streams_.at(id).is_ended || !chance(5)) return;
   const auto repeated = scheduler_.start(start, clock_.now());
   expect(!repeated.ok() && repeated.error().code == ErrorCode::kProtocolViolation, "a live id was started again", id);
+}
+
+// Often begins like another sequence: a common text before a question, or a conversation that goes on.
+std::vector<TokenId> SimulatedLoad::make_prompt(std::uint32_t tokens, std::uint32_t tokens_max) {
+  std::vector<TokenId> prompt;
+  if (!streams_.empty() && chance(60)) {
+    const Stream& other = streams_.at({between(1, static_cast<std::uint32_t>(streams_.size()))});
+    prompt = other.start.prompt_ids;
+    prompt.insert(prompt.end(), other.received.begin(), other.received.end());
+    if (chance(30)) prompt.resize(between(0, static_cast<std::uint32_t>(prompt.size())));
+    tokens = std::min(static_cast<std::uint32_t>(prompt.size()) + between(0, 4), tokens_max);
+  }
+  const std::size_t known = std::min<std::size_t>(prompt.size(), tokens);
+  prompt.resize(std::max(tokens, 1u));
+  for (std::size_t i = known; i < prompt.size(); ++i)
+    prompt[i] = static_cast<TokenId>(random_.below(config_.vocab_size));
+  return prompt;
 }
 
 void SimulatedLoad::disturb() {
@@ -142,6 +164,7 @@ void SimulatedLoad::lose_a_stage() {
   is_failing_all_ = false;
   expect(live_.empty(), "survived the loss of a stage");
   expect(scheduler_.is_idle(), "not idle after the loss of a stage");
+  expect(scheduler_.stats().blocks_free == config_.num_blocks, "blocks of lost stages are still trusted");
 }
 
 void SimulatedLoad::return_result() {
@@ -232,6 +255,10 @@ void SimulatedLoad::check_end(Stream& stream, const StreamEnd& end) {
   const std::size_t output = stream.is_stopped ? *stream.stop_at : stream.received.size();
   expect(end.usage.output_tokens == output, "usage.output_tokens is wrong", end.sequence);
   expect(end.usage.prompt_tokens == stream.start.prompt_ids.size(), "usage.prompt_tokens is wrong", end.sequence);
+  expect(end.usage.cached_tokens < end.usage.prompt_tokens && end.usage.cached_tokens % config_.block_tokens == 0,
+         "usage.cached_tokens is wrong", end.sequence);
+  expect(end.usage.cached_tokens == 0 || (config_.prefix_cache && !stream.start.spec.logprobs.prompt),
+         "found in a cache that it should not look into", end.sequence);
   const std::size_t prompt_logprobs_max = stream.start.spec.logprobs.prompt ? stream.start.prompt_ids.size() - 1 : 0;
   expect(end.prompt_logprobs.size() <= prompt_logprobs_max, "too many prompt log-probabilities", end.sequence);
   if (!stream.received.empty()) {

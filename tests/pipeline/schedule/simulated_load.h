@@ -1,4 +1,5 @@
-// One seeded run of a Scheduler against a FakePipeline: random limits, arrivals, lengths, priorities, cancels, pauses,
+// One seeded run of a Scheduler against a FakePipeline: random limits, arrivals, lengths, tenants,
+// common beginnings, conversations, priorities, cancels, pauses,
 // stop strings, deadlines, delays, hostile results and lost stages. Whatever happens, every sequence gets the tokens
 // that it would get alone, and exactly one end. The first thing that is wrong stays in failure().
 #pragma once
@@ -48,6 +49,7 @@ class SimulatedLoad {
 
   void step();
   void arrive();
+  std::vector<TokenId> make_prompt(std::uint32_t tokens, std::uint32_t tokens_max);
   void disturb();
   void lose_a_stage();
   void return_result();

@@ -23,8 +23,8 @@ void name_seed_and_abort(int signal) {
   std::raise(signal);
 }
 
-// Preemptions met, so that the cases can show that they test what they are meant to.
-std::uint64_t simulate(std::uint64_t seed) {
+// What the run met, so that the cases can show that they test what they are meant to.
+SchedulerStats simulate(std::uint64_t seed) {
   INFO("replay with SLUICE_SEED=" << seed);
   seed_in_progress = seed;
   SimulatedLoad load(seed);
@@ -32,7 +32,7 @@ std::uint64_t simulate(std::uint64_t seed) {
   load.run();
   std::signal(SIGABRT, abort_before);
   CHECK_MESSAGE(load.failure().empty(), load.failure());
-  return load.final_stats().preempted_total;
+  return load.final_stats();
 }
 
 void simulate_seeds(std::uint64_t first) {
@@ -41,8 +41,14 @@ void simulate_seeds(std::uint64_t first) {
     return;
   }
   std::uint64_t preempted = 0;
-  for (std::uint64_t seed = first; seed < first + kSeedsPerCase; ++seed) preempted += simulate(seed);
+  std::uint64_t cached_tokens = 0;
+  for (std::uint64_t seed = first; seed < first + kSeedsPerCase; ++seed) {
+    const SchedulerStats stats = simulate(seed);
+    preempted += stats.preempted_total;
+    cached_tokens += stats.cached_tokens_total;
+  }
   CHECK(preempted > kSeedsPerCase / 4);
+  CHECK(cached_tokens > kSeedsPerCase);
 }
 
 TEST_SUITE("pipeline/schedule/simulation") {

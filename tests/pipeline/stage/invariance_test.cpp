@@ -181,31 +181,48 @@ TEST_SUITE("pipeline/stage invariance") {
   }
 
   TEST_CASE("a history stands for the tokens of blocks that are already there") {
-    const Mode mode{kernels::best_isa_path(), DType::kF32, DType::kF32};
-    const auto expected = alone(mode, request(7, 24, 1, 0.9f));
-    Pipeline pipeline(options(mode));
-    const auto original = request(7, 24, 1, 0.9f);
+    for (const auto& mode : modes()) {
+      CAPTURE(kernels::to_string(mode.path));
+      CAPTURE(mode.model);
+      const auto expected = alone(mode, request(7, 24, 2, 0.9f));
+      auto with_cuts = options(mode);
+      with_cuts.cuts = {2};
+      Pipeline pipeline(with_cuts);
+      const auto original = request(7, 24, 2, 0.9f);
 
-    // One sequence fills block 5 with the first 16 tokens, another goes on from there.
-    StageBatch first;
-    first.opened.push_back({SequenceId{1}, original.sampling, original.seed, original.logprobs, 24, {}});
-    first.token_ids.assign(original.prompt.begin(), original.prompt.begin() + 16);
-    first.entries.push_back({.sequence = SequenceId{1}, .num_tokens = 16, .block_table = {BlockId{5}}});
-    REQUIRE(pipeline.run(first).ok());
-    StageBatch second;
-    second.closed = {SequenceId{1}};
-    second.opened.push_back({SequenceId{2}, original.sampling, original.seed, original.logprobs, 24, first.token_ids});
-    second.token_ids.assign(original.prompt.begin() + 16, original.prompt.end());
-    second.entries.push_back({.sequence = SequenceId{2},
-                              .first_position = 16,
-                              .num_tokens = 8,
-                              .wants_sample = true,
-                              .block_table = {BlockId{5}, BlockId{0}}});
-    const auto result = pipeline.run(second);
+      // One sequence fills block 5 with the first 16 tokens and has ended, another goes on from there.
+      StageBatch first;
+      first.opened.push_back({SequenceId{1}, original.sampling, original.seed, original.logprobs, 24, {}});
+      first.token_ids.assign(original.prompt.begin(), original.prompt.begin() + 16);
+      first.entries.push_back({.sequence = SequenceId{1}, .num_tokens = 16, .block_table = {BlockId{5}}});
+      REQUIRE(pipeline.run(first).ok());
+      StageBatch second;
+      second.closed = {SequenceId{1}};
+      second.opened.push_back(
+          {SequenceId{2}, original.sampling, original.seed, original.logprobs, 24, first.token_ids});
+      second.token_ids.assign(original.prompt.begin() + 16, original.prompt.end());
+      second.entries.push_back({.sequence = SequenceId{2},
+                                .first_position = 16,
+                                .num_tokens = 8,
+                                .wants_sample = true,
+                                .block_table = {BlockId{5}, BlockId{0}}});
+      const auto sampled = pipeline.run(second);
+      REQUIRE(sampled.ok());
+      CHECK(sampled->samples.at(0).token == expected.output[0]);
+      CHECK(sampled->samples.at(0).logprobs == expected.output_logprobs[0]);
 
-    REQUIRE(result.ok());
-    CHECK(result->samples.at(0).token == expected.output[0]);
-    CHECK(result->samples.at(0).logprobs == expected.output_logprobs[0]);
+      StageBatch decode;
+      decode.token_ids = {expected.output[0]};
+      decode.entries.push_back({.sequence = SequenceId{2},
+                                .first_position = 24,
+                                .num_tokens = 1,
+                                .wants_sample = true,
+                                .block_table = {BlockId{5}, BlockId{0}}});
+      const auto decoded = pipeline.run(decode);
+      REQUIRE(decoded.ok());
+      CHECK(decoded->samples.at(0).token == expected.output[1]);
+      CHECK(decoded->samples.at(0).logprobs == expected.output_logprobs[1]);
+    }
   }
 
   TEST_CASE("a seed gives the same story again and another one another") {

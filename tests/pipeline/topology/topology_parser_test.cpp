@@ -75,6 +75,7 @@ max_batch_tokens = 11
 max_sequences = 12
 block_tokens = 32
 kv_cache = "2GiB"
+prefix_cache = false
 [[stage]]
 layers = "0-2"
 ranks = ["spawn:a/cpu:0"]
@@ -114,8 +115,11 @@ count = 1
                         .finished_count_max = 9,
                         .finished_bytes_max = 4096,
                         .finished_keep_ms = 10};
-    expected.batcher = {
-        .max_batch_tokens = 11, .max_sequences = 12, .block_tokens = 32, .kv_cache_bytes = std::uint64_t{2} << 30};
+    expected.batcher = {.max_batch_tokens = 11,
+                        .max_sequences = 12,
+                        .block_tokens = 32,
+                        .kv_cache_bytes = std::uint64_t{2} << 30,
+                        .prefix_cache = false};
     expected.stages = {{.first_layer = 0, .num_layers = 3, .ranks = {{{Host::Kind::kSpawn, "a"}, {}}}, .threads = 13},
                        {.first_layer = 3, .num_layers = 1, .ranks = {{{Host::Kind::kWorker, "worker-b"}, {}}}}};
     expected.kernels.path = "avx2";
