@@ -8,7 +8,7 @@ target_compile_options(sluice_warnings INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(sluice_warnings INTERFACE -Wno-restrict)
 endif()
-if(SLUICE_SANITIZE)
+if(SLUICE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives when the sanitizers' checks are inlined around std::variant and std::string.
   target_compile_options(sluice_warnings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
 endif()
