@@ -222,7 +222,7 @@ def check_words(tree):
     for file in tree.files.values():
         for line, match in file.lines_matching(_UNFINISHED, file.text):
             yield Finding(file.path, line, "unfinished", f"'{match.group(0)}': finish it, or file an issue")
-        if file.path.startswith(("examples/models/", "tests/golden/", "tests/tidy/")):
+        if file.path.startswith(("examples/models/", "tests/fuzz/corpus/", "tests/golden/", "tests/tidy/")):
             continue
         for line, match in file.lines_matching(_MACHINE_PATH, file.text):
             yield Finding(file.path, line, "machine-path",
@@ -231,7 +231,7 @@ def check_words(tree):
 
 def check_text_form(tree):
     for file in tree.files.values():
-        if file.path.startswith(("examples/models/", "tests/golden/")) or file.path == "LICENSE" or not file.text:
+        if file.path.startswith(("examples/models/", "tests/fuzz/corpus/", "tests/golden/")) or file.path == "LICENSE" or not file.text:
             continue
         is_script = file.text.startswith("#!") or file.path.endswith((".py", ".toml", ".capnp"))
         is_wide_checked = file.is_source or file.is_cmake or is_script
