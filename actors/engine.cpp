@@ -85,6 +85,7 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.context_tokens = plan.context_tokens;
   scheduler.vocab_size = plan.model.vocab_size;
   scheduler.eos_ids = model.defaults.eos_token_ids;
+  scheduler.ageing_ms = plan.topology.batcher.ageing_ms;
   scheduler.prefix_cache = plan.topology.batcher.prefix_cache;
   settings.link_limits = link_limits(plan.topology.links.settings());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);

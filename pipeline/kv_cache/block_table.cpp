@@ -20,22 +20,26 @@ bool BlockTable::grow_to_cover(std::uint32_t tokens) {
 
 bool BlockTable::fill(std::uint32_t tokens, std::span<const TokenId> reusable, std::string_view tenant) {
   SLUICE_CHECK(blocks_.empty());
+  std::vector<BlockId> found = find_shared(reusable, tenant);
+  const auto found_cached = std::ranges::count_if(found, [this](BlockId block) { return pool_.is_cached(block); });
+  const auto wanted = std::max(pool_.blocks_for(tokens), static_cast<std::uint32_t>(found.size()));
+  if (wanted - found.size() > pool_.num_available() - static_cast<std::size_t>(found_cached)) return false;
+  for (const BlockId block : found) pool_.use(block);
+  blocks_ = std::move(found);
+  num_shared_ = size();
+  return grow_to_cover(tokens);
+}
+
+std::vector<BlockId> BlockTable::find_shared(std::span<const TokenId> reusable, std::string_view tenant) const {
   const std::uint32_t block_tokens = pool_.block_tokens();
   std::vector<BlockId> found;
-  std::uint32_t found_cached = 0;
   for (; reusable.size() >= block_tokens; reusable = reusable.subspan(block_tokens)) {
     const BlockParent parent = found.empty() ? BlockParent{{}, tenant} : BlockParent{found.back(), {}};
     const auto block = pool_.find(parent, reusable.first(block_tokens));
     if (!block) break;
     found.push_back(*block);
-    found_cached += pool_.is_cached(*block) ? 1 : 0;
   }
-  const auto wanted = std::max(pool_.blocks_for(tokens), static_cast<std::uint32_t>(found.size()));
-  if (wanted - found.size() > pool_.num_available() - found_cached) return false;
-  for (const BlockId block : found) pool_.use(block);
-  blocks_ = std::move(found);
-  num_shared_ = size();
-  return grow_to_cover(tokens);
+  return found;
 }
 
 void BlockTable::share(std::span<const TokenId> computed, std::string_view tenant, bool may_replace) {

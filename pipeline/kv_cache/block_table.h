@@ -32,6 +32,8 @@ class BlockTable {
   // An empty table takes the shared blocks that hold the beginning of `reusable`, and allocates the rest of what covers
   // `tokens`; false, and no change, if that is not available.
   [[nodiscard]] bool fill(std::uint32_t tokens, std::span<const TokenId> reusable, std::string_view tenant);
+  // The shared blocks that fill() would take, in the order of positions.
+  std::vector<BlockId> find_shared(std::span<const TokenId> reusable, std::string_view tenant) const;
   // Lets others find its full blocks, which hold `computed` from position 0 on. Where somebody else has shared the same
   // contents before, the table goes over to that block and gives its own back, if it `may_replace`: that is, if no step
   // in flight reads it. Stops at the first block that it can neither share nor replace.

@@ -41,9 +41,9 @@ std::uint32_t RunningSet::decode_share(std::uint32_t pipeline_depth) const {
   return decoding / pipeline_depth + (decoding % pipeline_depth != 0 ? 1 : 0);
 }
 
-bool RunningSet::is_short_of_blocks() const {
-  return std::any_of(sequences_.begin(), sequences_.end(), [](const Sequence* sequence) {
-    return !sequence->is_paused && sequence->is_ready_to_decode() &&
+bool RunningSet::is_short_of_blocks(const Sequence& other) const {
+  return std::any_of(sequences_.begin(), sequences_.end(), [&other](const Sequence* sequence) {
+    return RankBefore()(sequence, &other) && !sequence->is_paused && sequence->is_ready_to_decode() &&
            !sequence->blocks.covers(sequence->planned_tokens + 1);
   });
 }
@@ -58,6 +58,14 @@ Sequence* RunningSet::paused_victim() const {
   const auto found = std::find_if(sequences_.rbegin(), sequences_.rend(),
                                   [](const Sequence* sequence) { return sequence->is_paused; });
   return found == sequences_.rend() ? nullptr : *found;
+}
+
+std::vector<Sequence*> RunningSet::outranked_by(const Sequence& waiting) const {
+  std::vector<Sequence*> found;
+  for (auto next = sequences_.rbegin(); next != sequences_.rend() && RankBefore()(&waiting, *next); ++next) {
+    if ((*next)->spec.priority < waiting.spec.priority) found.push_back(*next);
+  }
+  return found;
 }
 
 }  // namespace sluice

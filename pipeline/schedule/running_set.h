@@ -28,13 +28,16 @@ class RunningSet {
   // in flight included, rounded up.
   std::uint32_t decode_share(std::uint32_t pipeline_depth) const;
 
-  // Whether a sequence that could decode has no slot for its next token.
-  bool is_short_of_blocks() const;
+  // Whether a sequence that ranks before `other` could decode, and has no slot for its next token.
+  bool is_short_of_blocks(const Sequence& other) const;
 
   // Who is preempted next: the paused one of the lowest rank, else the one of the lowest rank. The set is not empty.
   Sequence& victim() const;
   // The same among paused ones only; null if none is paused.
   Sequence* paused_victim() const;
+  // Those that give way to a waiting one: of lower rank and, as its client gave it, lower priority. The last in rank
+  // comes first.
+  std::vector<Sequence*> outranked_by(const Sequence& waiting) const;
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(sequences_.size()); }
   auto begin() const { return sequences_.begin(); }

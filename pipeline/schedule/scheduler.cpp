@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "pipeline/schedule/preemption.h"
 
 namespace sluice {
 namespace {
@@ -26,6 +27,7 @@ Scheduler::Scheduler(SchedulerConfig config, Epoch epoch)
   SLUICE_CHECK_GE(config_.pipeline_depth, 1u);
   SLUICE_CHECK_GE(config_.context_tokens, 2u);
   SLUICE_CHECK_GE(config_.vocab_size, 1u);
+  SLUICE_CHECK_GE(config_.ageing_ms, 1u);
 }
 
 // -- messages ---------------------------------------------------------------------------------------------------------
@@ -165,11 +167,11 @@ void Scheduler::admit(TimePoint now) {
   while (Sequence* head = waiting_.head()) {
     // What is free belongs to the running one that asks for it next: else it would have to preempt what is admitted
     // now.
-    if (running_.is_short_of_blocks()) return;
+    if (running_.is_short_of_blocks(*head)) return;
     const std::uint32_t tokens = head->tokens_to_admit();
     if (pool_.blocks_for(tokens) > pool_.num_blocks()) {
       end(*head, out_of_blocks(tokens, pool_), now);
-    } else if (!try_run(*head) && !reclaim_paused()) {
+    } else if (!try_run(*head) && !reclaim_for(*head)) {
       return;
     }
   }
@@ -178,7 +180,7 @@ void Scheduler::admit(TimePoint now) {
 // Admits a waiting sequence if there is a place and there are blocks for it.
 bool Scheduler::try_run(Sequence& sequence) {
   if (running_.size() >= config_.max_sequences) return false;
-  const auto reusable = config_.prefix_cache ? sequence.reusable_tokens() : std::span<const TokenId>();
+  const auto reusable = sequence.reusable_tokens(config_);
   if (!sequence.blocks.fill(sequence.tokens_to_admit(), reusable, sequence.spec.tenant)) return false;
   waiting_.remove(sequence);
   running_.insert(sequence);
@@ -227,10 +229,18 @@ bool Scheduler::secure_next_slot(Sequence& sequence, TimePoint now) {
   return true;
 }
 
-// Preempts a paused sequence in favour of a waiting one. False if there is none, or if blocks are on their way anyway.
-bool Scheduler::reclaim_paused() {
-  Sequence* victim = num_draining() > 0 ? nullptr : running_.paused_victim();
-  if (victim == nullptr) return false;
+// Preempts a sequence in favour of a waiting one: a paused one, else the last of those that have to give way to it, if
+// it could run without all of these. False if there is none, or if blocks are on their way anyway.
+bool Scheduler::reclaim_for(const Sequence& waiting) {
+  if (num_draining() > 0) return false;
+  Sequence* victim = running_.paused_victim();
+  if (victim == nullptr) {
+    const std::vector<Sequence*> outranked = running_.outranked_by(waiting);
+    const auto staying = running_.size() - static_cast<std::uint32_t>(outranked.size());
+    if (outranked.empty() || staying >= config_.max_sequences) return false;
+    if (!has_blocks_without(outranked, waiting, pool_, config_)) return false;
+    victim = outranked.front();
+  }
   preempt(*victim);
   return true;
 }

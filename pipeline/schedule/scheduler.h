@@ -31,12 +31,17 @@
 //
 // How it decides, in plan():
 // - Decodes first, the longest not scheduled first; then prompt chunks, in rank order, in what max_batch_tokens leaves.
-// - Rank is priority (larger first), then arrival. The waiting sequence of the highest rank that is not paused is
-//   admitted when its whole prompt and one more token find free, cached or shared blocks; nobody is admitted before it.
+// - Rank is arrival, moved forward by ageing_ms for each level of priority, and stays what it is while a sequence
+// waits,
+//   runs and waits again. So a larger priority goes first, unless the other has waited that much longer. The waiting
+//   sequence of the highest rank that is not paused is admitted when its whole prompt and one more token find free,
+//   cached or shared blocks; nobody is admitted before it.
 // - One micro-batch takes at most its share of the decodes: decoding / pipeline_depth, rounded up. So every slot of the
 //   pipeline gets its part, instead of one batch taking all and the other stages idling behind it.
 // - A running sequence that finds no free block preempts the one of the lowest rank, which may be itself; paused
-//   sequences go before all others. The preempted one computes prompt and output so far anew when admitted again.
+//   sequences go before all others. A waiting sequence preempts too: paused ones, else those of both lower rank and
+//   lower priority, the last first, if it fits without them. Never its equals, so that no two preempt each other. The
+//   preempted one computes prompt and output so far anew when admitted again.
 // - A full block is shared as soon as it is computed, with all sequences of its tenant that begin with the same tokens
 //   (pipeline/kv_cache/block_pool.h), and stays cached when its last user is gone, until its space is needed. Whoever
 //   wants log-probabilities of the prompt computes all of it.
@@ -135,7 +140,7 @@ class Scheduler {
 
   // -- blocks ---
   bool secure_next_slot(Sequence& sequence, TimePoint now);
-  bool reclaim_paused();
+  bool reclaim_for(const Sequence& waiting);
   void preempt(Sequence& sequence);
   void share_blocks(const PlannedEntry& entry);
 

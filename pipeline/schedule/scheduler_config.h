@@ -19,6 +19,7 @@ struct SchedulerConfig {
   std::uint32_t context_tokens = 0;       // Prompt and output of one sequence.
   std::uint32_t vocab_size = 0;           // Token ids are in [0, vocab_size).
   std::vector<TokenId> eos_ids;           // End a sequence unless it ignores them.
+  std::uint32_t ageing_ms = 1000;         // Waiting for so long makes up for one level of priority.
   bool prefix_cache = true;               // Whether sequences find the blocks of others with the same beginning.
   BlockHash block_hash = hash_block;      // Tests of collisions have a weaker one.
 };

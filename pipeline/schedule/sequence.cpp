@@ -24,6 +24,11 @@ TimePoint deadline_of(const TimeLeft& left, TimePoint now) {
   return now + std::chrono::microseconds(*left.us);
 }
 
+Duration ageing_of(std::int32_t priority, const SchedulerConfig& config) {
+  constexpr std::int64_t kPriorityMax = 100;  // As in Generate. More is cut: products must not overflow.
+  return std::clamp<std::int64_t>(priority, -kPriorityMax, kPriorityMax) * std::chrono::milliseconds(config.ageing_ms);
+}
+
 std::uint64_t us_between(TimePoint from, TimePoint to) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
   return us > 0 ? static_cast<std::uint64_t>(us) : 0;
@@ -42,6 +47,7 @@ Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockPool
       tokenize_us(start.tokenize_us),
       deadline(deadline_of(start.time_left, now)),
       started_at(now),
+      due_at(now - ageing_of(spec.priority, config)),
       tokens(std::move(start.prompt_ids)),
       blocks(pool) {}
 
@@ -49,8 +55,8 @@ std::uint32_t Sequence::tokens_to_admit() const {
   return std::max(num_tokens(), std::min(num_tokens() + 1, slots_max));
 }
 
-std::span<const TokenId> Sequence::reusable_tokens() const {
-  if (spec.logprobs.prompt) return {};
+std::span<const TokenId> Sequence::reusable_tokens(const SchedulerConfig& config) const {
+  if (!config.prefix_cache || spec.logprobs.prompt) return {};
   return std::span(tokens).first(tokens.size() - 1);
 }
 

@@ -52,7 +52,7 @@ struct Sequence {
 
   // The tokens whose keys and values may come from another sequence, when it is admitted. Not the last one: its
   // computation gives the sample. None where each token has to be computed for its log-probability.
-  std::span<const TokenId> reusable_tokens() const;
+  std::span<const TokenId> reusable_tokens(const SchedulerConfig& config) const;
 
   bool is_end_token(TokenId token, const SchedulerConfig& config) const;
 
@@ -74,6 +74,7 @@ struct Sequence {
   const std::uint64_t tokenize_us;
   const TimePoint deadline;
   const TimePoint started_at;
+  const TimePoint due_at;  // started_at, a time of ageing earlier for each level of priority: the order of service.
 
   SequencePhase phase = SequencePhase::kWaiting;
   bool is_paused = false;
@@ -93,10 +94,11 @@ struct Sequence {
   TimePoint last_output_at{};
 };
 
-// Strict order of service: larger priority first, then earlier arrival.
+// Strict order of service, which does not change with time: who is due earlier, then who arrived earlier. A level of
+// priority is worth ageing_ms of waiting, so that nobody is overtaken for ever.
 struct RankBefore {
   bool operator()(const Sequence* a, const Sequence* b) const {
-    if (a->spec.priority != b->spec.priority) return a->spec.priority > b->spec.priority;
+    if (a->due_at != b->due_at) return a->due_at < b->due_at;
     return a->arrival < b->arrival;
   }
 };

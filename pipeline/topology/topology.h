@@ -46,6 +46,7 @@ struct BatcherTopology {
   std::uint32_t max_sequences = 64;           // Running at a time.
   std::uint32_t block_tokens = 16;            // A power of two.
   std::uint64_t kv_cache_bytes = 256u << 20;  // Of one device in one process; stages that share it share this.
+  std::uint32_t ageing_ms = 1000;             // Waiting for so long makes up for one level of priority.
   bool prefix_cache = true;                   // Whether requests reuse the KV blocks of others of their tenant.
 
   friend bool operator==(const BatcherTopology&, const BatcherTopology&) = default;

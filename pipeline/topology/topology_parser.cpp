@@ -92,8 +92,10 @@ std::vector<Field<BatcherTopology>> batcher_fields() {
     return wrong ? Result<void>(place.error(node.position, *wrong)) : Result<void>();
   };
   return {whole_number("max_batch_tokens", &B::max_batch_tokens, 1, 1u << 20),
-          whole_number("max_sequences", &B::max_sequences, 1, 65'536), std::move(block_tokens),
+          whole_number("max_sequences", &B::max_sequences, 1, 65'536),
+          std::move(block_tokens),
           size_in_bytes("kv_cache", &B::kv_cache_bytes, 1u << 10, std::uint64_t{64} << 40),
+          whole_number("ageing_ms", &B::ageing_ms, 1, kHourMs),
           truth("prefix_cache", &B::prefix_cache)};
 }
 

@@ -75,6 +75,7 @@ max_batch_tokens = 11
 max_sequences = 12
 block_tokens = 32
 kv_cache = "2GiB"
+ageing_ms = 250
 prefix_cache = false
 [[stage]]
 layers = "0-2"
@@ -119,6 +120,7 @@ count = 1
                         .max_sequences = 12,
                         .block_tokens = 32,
                         .kv_cache_bytes = std::uint64_t{2} << 30,
+                        .ageing_ms = 250,
                         .prefix_cache = false};
     expected.stages = {{.first_layer = 0, .num_layers = 3, .ranks = {{{Host::Kind::kSpawn, "a"}, {}}}, .threads = 13},
                        {.first_layer = 3, .num_layers = 1, .ranks = {{{Host::Kind::kWorker, "worker-b"}, {}}}}};
