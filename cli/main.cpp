@@ -19,6 +19,7 @@ constexpr AddVerb kVerbs[] = {
     sluice::cli::add_worker,
     sluice::cli::add_generate,
     sluice::cli::add_chat,
+    sluice::cli::add_load,
 };
 
 constexpr const char* kFooter = R"(
@@ -27,6 +28,7 @@ Examples:
   sluice serve configs/two-processes.toml       run it
   sluice generate -p "Once upon a time"         one request to a running engine
   sluice chat                                   a conversation with it
+  sluice load --rate 20                         20 requests a second, and what became of them
 
 Exit codes:
   0    done

@@ -16,7 +16,7 @@ FUNCTION_LINES_TYPICAL = 70
 LINE_COLUMNS_MAX = 120
 BLOB_BYTES_MAX = 1 << 20
 
-LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "actors/")
+LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "actors/", "load/")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -42,7 +42,9 @@ LAYERS = {
     "transport": (("base/", "transport/"), ()),
     # Actors know no kernel, but the engine pins one instruction-set path for all stages.
     "actors": (("base/", "pipeline/", "transport/", "actors/"), ("kernels/cpu/isa_path.h",)),
-    "cli": (("base/", "pipeline/", "transport/", "actors/", "cli/"), ()),
+    # A client like any other: what it measures, it measures from outside.
+    "load": (("base/", "transport/", "load/"), ()),
+    "cli": (("base/", "pipeline/", "transport/", "actors/", "load/", "cli/"), ()),
     "gateway": (("base/", "transport/", "gateway/"), ()),
     "examples": (("base/", "pipeline/", "transport/", "actors/", "examples/"), ()),
 }

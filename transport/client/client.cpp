@@ -63,6 +63,10 @@ Result<std::optional<ServerMessage>> Client::receive(Duration timeout) {
   return oldest;
 }
 
+void Client::watch(Poller& poller, bool for_writing) const {
+  connection_->wire.watch(poller, for_writing);
+}
+
 Result<Finished> Client::generate(const Generate& request, const std::function<bool(const Tokens&)>& on_tokens,
                                   const std::atomic<bool>* cancel_requested, Accepted* accepted) {
   const std::uint64_t window = request.credit_tokens > 0 ? request.credit_tokens : welcome().client_window_tokens;

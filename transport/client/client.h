@@ -18,6 +18,7 @@
 #include "base/messages/client.h"
 #include "transport/codec/decode_limits.h"
 #include "transport/zmq/context.h"
+#include "transport/zmq/poller.h"
 
 namespace sluice::transport {
 
@@ -47,6 +48,10 @@ class Client {
 
   // The next message; nothing after `timeout` without one (zero: only looks).
   Result<std::optional<ServerMessage>> receive(Duration timeout);
+
+  // For a loop over several clients: the poller's wait ends when receive() may have something, with `for_writing` also
+  // when send() may succeed again. To be added anew for each wait; receive(zero) until it gives nothing comes after it.
+  void watch(Poller& poller, bool for_writing = false) const;
 
   // Runs one request to its end, calling `on_tokens` for each piece of output and granting credit as it goes: half a
   // window after half a window, so that the engine never waits for a live consumer. Where `cancel_requested` turns

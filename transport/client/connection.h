@@ -28,6 +28,8 @@ class ClientConnection {
   Result<void> send(const ClientMessage& message);
   // The next message from the engine, or none until `timeout` has passed.
   Result<std::optional<ServerMessage>> receive(Duration timeout);
+  // See Client::watch.
+  void watch(Poller& poller, bool for_writing) const { socket_.watch(poller, for_writing); }
 
  private:
   ClientConnection(DealerSocket socket, const DecodeLimits& limits) : socket_(std::move(socket)), limits_(limits) {}
