@@ -17,10 +17,12 @@ namespace {
 
 const SteadyClock kClock;  // Has no state.
 
-transport::DealerSocket connect(const std::string& address) {
+transport::DealerSocket connect(const std::string& address, const std::string& routing_id) {
   auto context = transport::Context::create();
   REQUIRE(context.ok());
-  auto socket = transport::DealerSocket::connect(*context, address, {}, {});
+  transport::SocketOptions options;
+  options.routing_id = routing_id;
+  auto socket = transport::DealerSocket::connect(*context, address, options, {});
   REQUIRE(socket.ok());
   return std::move(*socket);
 }
@@ -41,7 +43,8 @@ std::string encoded(const ClientMessage& message) {
   return bytes_of(transport::encode(message).front());
 }
 
-RawClient::RawClient(const std::string& address) : socket_(connect(address)) {
+RawClient::RawClient(const std::string& address, const std::string& routing_id)
+    : socket_(connect(address, routing_id)) {
   while (socket_.take_change() != transport::DealerSocket::Change::kEstablished) wait(true);
 }
 

@@ -20,7 +20,7 @@ std::string encoded(const ClientMessage& message);
 class RawClient {
  public:
   // Connected when it returns.
-  explicit RawClient(const std::string& address);
+  explicit RawClient(const std::string& address, const std::string& routing_id = {});
 
   void send(const transport::Message& message);
   void send_bytes(std::string_view bytes) { send({frame_of(bytes)}); }
