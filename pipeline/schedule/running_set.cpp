@@ -33,12 +33,16 @@ std::vector<Sequence*> RunningSet::prefilling() const {
   return found;
 }
 
-std::uint32_t RunningSet::decode_share(std::uint32_t pipeline_depth) const {
-  const auto decoding =
-      static_cast<std::uint32_t>(std::count_if(sequences_.begin(), sequences_.end(), [](const Sequence* sequence) {
-        return !sequence->is_paused && sequence->is_decoding();
-      }));
-  return decoding / pipeline_depth + (decoding % pipeline_depth != 0 ? 1 : 0);
+std::uint32_t RunningSet::num_decoding() const {
+  return static_cast<std::uint32_t>(std::count_if(sequences_.begin(), sequences_.end(), [](const Sequence* sequence) {
+    return !sequence->is_paused && sequence->is_decoding();
+  }));
+}
+
+std::uint32_t RunningSet::prefill_tokens_left() const {
+  std::uint32_t tokens = 0;
+  for (const Sequence* sequence : prefilling()) tokens += sequence->prefill_tokens - sequence->planned_tokens;
+  return tokens;
 }
 
 bool RunningSet::is_short_of_blocks(const Sequence& other) const {

@@ -24,9 +24,10 @@ class RunningSet {
   // Those with prompt left to compute, in rank order. A snapshot.
   std::vector<Sequence*> prefilling() const;
 
-  // How many decodes one of `pipeline_depth` micro-batches takes at most: its share of all sequences that decode, those
-  // in flight included, rounded up.
-  std::uint32_t decode_share(std::uint32_t pipeline_depth) const;
+  // Those that decode, in flight or not.
+  std::uint32_t num_decoding() const;
+  // Tokens that the prefilling ones have left to plan.
+  std::uint32_t prefill_tokens_left() const;
 
   // Whether a sequence that ranks before `other` could decode, and has no slot for its next token.
   bool is_short_of_blocks(const Sequence& other) const;

@@ -28,6 +28,7 @@ Scheduler::Scheduler(SchedulerConfig config, Epoch epoch)
   SLUICE_CHECK_GE(config_.context_tokens, 2u);
   SLUICE_CHECK_GE(config_.vocab_size, 1u);
   SLUICE_CHECK_GE(config_.ageing_ms, 1u);
+  SLUICE_CHECK_GE(config_.chunk_tokens_min, 1u);
 }
 
 // -- messages ---------------------------------------------------------------------------------------------------------
@@ -153,8 +154,11 @@ std::optional<StageBatch> Scheduler::plan(TimePoint now) {
 }
 
 void Scheduler::plan_decodes(BatchBuilder& batch, TimePoint now) {
-  std::uint32_t share = running_.decode_share(config_.pipeline_depth);
-  for (Sequence* sequence : running_.ready_to_decode()) {
+  const std::vector<Sequence*> ready = running_.ready_to_decode();
+  ScheduledWork work = scheduled_work();
+  work.ready = static_cast<std::uint32_t>(ready.size());
+  std::uint32_t share = decode_share(work, config_);
+  for (Sequence* sequence : ready) {
     if (share == 0 || batch.budget() == 0) return;
     if (sequence->phase != SequencePhase::kRunning) continue;  // Preempted by one before it.
     if (!secure_next_slot(*sequence, now)) continue;
@@ -196,10 +200,22 @@ bool Scheduler::try_run(Sequence& sequence) {
 }
 
 void Scheduler::plan_prefills(BatchBuilder& batch, TimePoint now) {
+  std::uint32_t share = std::min(batch.budget(), prompt_share(scheduled_work(), batch.num_tokens(), config_));
   for (Sequence* sequence : running_.prefilling()) {
-    if (batch.budget() == 0) return;
-    batch.add(*sequence, sequence->chunk_tokens(batch.budget()), now);
+    if (share == 0) return;
+    const std::uint32_t tokens = sequence->chunk_tokens(share);
+    batch.add(*sequence, tokens, now);
+    share -= tokens;
   }
+}
+
+ScheduledWork Scheduler::scheduled_work() const {
+  ScheduledWork work;
+  work.decoding = running_.num_decoding();
+  work.prompt_left = running_.prefill_tokens_left();
+  work.prompt_in_flight = in_flight_.prefill_tokens();
+  work.free_slots = config_.pipeline_depth - in_flight_.size();
+  return work;
 }
 
 StageBatch Scheduler::dispatch(BatchBuilder& batch) {

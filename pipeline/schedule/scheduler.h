@@ -36,8 +36,9 @@
 //   runs and waits again. So a larger priority goes first, unless the other has waited that much longer. The waiting
 //   sequence of the highest rank that is not paused is admitted when its whole prompt and one more token find free,
 //   cached or shared blocks; nobody is admitted before it.
-// - One micro-batch takes at most its share of the decodes: decoding / pipeline_depth, rounded up. So every slot of the
-//   pipeline gets its part, instead of one batch taking all and the other stages idling behind it.
+// - One micro-batch takes its share of the decodes and of the prompt tokens, in tokens a pipeline_depth'th of the work
+//   (micro_batch_share.h). So every slot of the pipeline gets its part, instead of one batch taking all and the other
+//   stages idling behind it; and a long prompt delays no decode by more than a chunk.
 // - A running sequence that finds no free block preempts the one of the lowest rank, which may be itself; paused
 //   sequences go before all others. A waiting sequence preempts too: paused ones, else those of both lower rank and
 //   lower priority, the last first, if it fits without them. Never its equals, so that no two preempt each other. The
@@ -64,6 +65,7 @@
 #include "pipeline/kv_cache/block_pool.h"
 #include "pipeline/schedule/batch_builder.h"
 #include "pipeline/schedule/deadlines.h"
+#include "pipeline/schedule/micro_batch_share.h"
 #include "pipeline/schedule/running_set.h"
 #include "pipeline/schedule/scheduler_config.h"
 #include "pipeline/schedule/sequence.h"
@@ -136,6 +138,7 @@ class Scheduler {
   void admit(TimePoint now);
   bool try_run(Sequence& sequence);
   void plan_prefills(BatchBuilder& batch, TimePoint now);
+  ScheduledWork scheduled_work() const;
   StageBatch dispatch(BatchBuilder& batch);
 
   // -- blocks ---

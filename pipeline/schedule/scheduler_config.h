@@ -11,6 +11,7 @@ namespace sluice {
 
 struct SchedulerConfig {
   std::uint32_t max_batch_tokens = 2048;  // Tokens of one micro-batch, over all its entries.
+  std::uint32_t chunk_tokens_min = 64;    // A prompt is not cut smaller than this to spread it over the pipeline.
   std::uint32_t max_sequences = 64;       // Running at a time (holding blocks and being scheduled).
   std::uint32_t max_waiting = 1024;       // Beyond these, start() refuses. Preempted ones always find room.
   std::uint32_t block_tokens = 16;        // Token slots of one KV block.

@@ -66,6 +66,14 @@ PlannedStep StepsInFlight::pop() {
   return step;
 }
 
+std::uint32_t StepsInFlight::prefill_tokens() const {
+  std::uint32_t tokens = 0;
+  for (const PlannedStep& step : steps_) {
+    for (const PlannedEntry& entry : step.entries) tokens += entry.is_prefill ? entry.num_tokens : 0;
+  }
+  return tokens;
+}
+
 Result<void> StepsInFlight::check(const StepResult& result, const SchedulerConfig& config) const {
   if (steps_.empty()) return violation(result.step, "no step is in flight");
   const PlannedStep& step = steps_.front();

@@ -22,6 +22,7 @@ struct PlannedEntry {
   Sequence* sequence = nullptr;
   std::uint32_t first_position = 0;
   std::uint32_t num_tokens = 0;
+  bool is_prefill = false;
   bool wants_sample = false;
   std::uint32_t prompt_logprobs = 0;  // Number of values it was asked for.
 };
@@ -40,6 +41,9 @@ class StepsInFlight {
 
   // Whether `result` is the answer to the oldest step, complete and in order.
   Result<void> check(const StepResult& result, const SchedulerConfig& config) const;
+
+  // Tokens of prompt chunks.
+  std::uint32_t prefill_tokens() const;
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(steps_.size()); }
   auto begin() const { return steps_.begin(); }

@@ -21,6 +21,7 @@ SchedulerConfig random_config(SplitMix64& random) {
   config.max_waiting = pick(random, 1, 30);
   config.vocab_size = pick(random, 20, 60);
   config.eos_ids = {1, 2};
+  config.chunk_tokens_min = pick(random, 1, 24);
   config.ageing_ms = pick(random, 1, 20);
   config.prefix_cache = random.below(5) > 0;
   if (random.below(4) == 0)
