@@ -54,7 +54,7 @@ struct LedgerConfig {
   std::uint32_t max_requests = 256;            // Admission credits; 1 or more.
   std::uint32_t context_tokens = 0;            // For Welcome.
   std::uint32_t client_window_tokens = 512;    // Credit where a client names none; 1 or more.
-  std::uint32_t message_bytes_max = 8u << 20;  // For Welcome; the ingress actor enforces it.
+  std::uint32_t message_bytes_max = 1u << 20;  // For Welcome; the ingress actor enforces it.
   SamplingParams sampling_defaults;
   RequestLimits limits;
   SessionLimits sessions;

@@ -21,7 +21,7 @@ namespace sluice {
 // 0 anywhere: nothing is kept.
 struct RetentionLimits {
   std::uint32_t max_streams = 256;
-  std::uint64_t max_bytes = 64u << 20;
+  std::uint64_t max_bytes = 16u << 20;
   std::uint32_t keep_ms = 60'000;
 };
 

@@ -39,7 +39,9 @@ struct StageSpec {
   std::uint32_t block_tokens = 16;                    // 1 to 1024.
   std::uint32_t num_blocks = 0;                       // 1 or more.
   std::uint32_t max_batch_tokens = 0;                 // 1 or more. A batch with more is refused.
-  std::uint32_t max_open_sequences = 4096;            // Sampler states at the last stage.
+  // Sampler states at the last stage. Above what a batcher leaves open: those that run, wait after a preemption, or have
+  // ended since the last batch, each bounded by 65,536 in a topology file.
+  std::uint32_t max_open_sequences = 1u << 18;
 };
 
 // The batch for the next stage with hidden states filled in, or, of the last stage, the result.

@@ -172,19 +172,33 @@ std::vector<LinkPlan> plan_links(const Topology& topology, const std::vector<Sta
   return links;
 }
 
-// The largest message between stages: hidden states, token ids and block tables of a full micro-batch.
-std::uint64_t largest_batch_bytes(const Plan& plan) {
+// The largest StageBatch, hidden states apart: a full micro-batch whose every sequence is new and asks for all that a
+// request may ask for. Nothing that clients send may make a message that no link takes.
+std::uint64_t largest_metadata_bytes(const Plan& plan) {
   constexpr std::uint64_t kFramingBytes = 64 << 10;
+  constexpr std::uint64_t kEntryBytes = 64;
+  constexpr std::uint64_t kOpeningBytes = 256 + 1024 * 8;  // With all the logit biases that a request may have.
+  constexpr std::uint64_t kClosedBytes = 8;
   const BatcherTopology& batcher = plan.topology.batcher;
   const std::uint64_t tokens = batcher.max_batch_tokens;
   const std::uint64_t entries = std::min<std::uint64_t>(batcher.max_sequences, tokens);
+  const std::uint64_t closed = std::uint64_t{batcher.max_sequences} + plan.topology.ingress.max_requests;
   const std::uint64_t table_blocks = plan.context_tokens / batcher.block_tokens + 1;
-  return tokens * (plan.model.hidden_size * sizeof(float) + sizeof(TokenId)) +
-         entries * table_blocks * sizeof(BlockId) + kFramingBytes;
+  return tokens * sizeof(TokenId) + entries * (table_blocks * sizeof(BlockId) + kEntryBytes + kOpeningBytes) +
+         closed * kClosedBytes + kFramingBytes;
 }
 
 Result<void> check_windows(const Plan& plan) {
-  const std::uint64_t largest_bytes = largest_batch_bytes(plan);
+  constexpr std::uint64_t kMetadataBytesMax = 64 << 20;  // What a decoder takes (transport/codec/decode_limits.h).
+  const std::uint64_t metadata_bytes = largest_metadata_bytes(plan);
+  if (metadata_bytes > kMetadataBytesMax) {
+    return refused("a micro-batch of " + std::to_string(plan.topology.batcher.max_sequences) +
+                   " sequences takes up to " + std::to_string(metadata_bytes) +
+                   " bytes beside its hidden states, limit " + std::to_string(kMetadataBytesMax) +
+                   ": lower max_sequences or max_batch_tokens");
+  }
+  const std::uint64_t tokens = plan.topology.batcher.max_batch_tokens;
+  const std::uint64_t largest_bytes = tokens * plan.model.hidden_size * sizeof(float) + metadata_bytes;
   if (plan.topology.links.window_bytes >= largest_bytes) return {};
   return refused("links' window_bytes is " + std::to_string(plan.topology.links.window_bytes) +
                  ", but a micro-batch of " + std::to_string(plan.topology.batcher.max_batch_tokens) +

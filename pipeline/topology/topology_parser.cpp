@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kStagesMax = 256;
 constexpr std::size_t kPathBytesMax = 4096;
 constexpr std::size_t kDirectoryBytesMax = 60;  // Leaves room for the sockets' own names in sockaddr_un.
+constexpr std::uint64_t kWindowBytesMax = std::uint64_t{1} << 30;  // As a decoder takes of tensors in one message.
 constexpr std::uint32_t kHourMs = 3'600'000;
 
 // A Topology on its way, with the places that checks across keys have to point at.
@@ -170,7 +171,7 @@ std::vector<Field<LinksTopology>> links_fields() {
   using Transport = L::Transport;
   return {choice<L, Transport>("transport", &L::transport, {{"ipc", Transport::kIpc}, {"tcp", Transport::kTcp}}),
           whole_number("window_messages", &L::window_messages, 2, 65'536),
-          size_in_bytes("window_bytes", &L::window_bytes, 64u << 10, std::uint64_t{16} << 30),
+          size_in_bytes("window_bytes", &L::window_bytes, 64u << 10, kWindowBytesMax),
           whole_number("heartbeat_ms", &L::heartbeat_ms, 10, kHourMs),
           whole_number("timeout_ms", &L::timeout_ms, 30, kHourMs),
           text("directory", &L::directory, directory_complaint)};

@@ -196,14 +196,25 @@ TEST_SUITE("pipeline/topology/plan") {
   TEST_CASE("make_plan: a link's window that no full micro-batch fits through is refused") {
     Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
     topology.batcher.max_batch_tokens = 128;
-    const std::uint64_t largest_bytes = 128 * (256 * 4 + 4) + 64 * 65 * 4 + 65536;
+    const std::uint64_t largest_bytes = 128 * (256 * 4 + 4) + 64 * (65 * 4 + 64 + 256 + 1024 * 8) + (64 + 256) * 8 + 65536;
     topology.links.window_bytes = largest_bytes;
     CHECK(error_of(topology) == "planned");
 
     topology.links.window_bytes = largest_bytes - 1;
-    CHECK(error_of(topology) ==
-          "links' window_bytes is 213759, but a micro-batch of 128 tokens takes up to 213760 bytes: "
-          "raise it, or lower max_batch_tokens");
+    CHECK(error_of(topology) == "links' window_bytes is " + std::to_string(largest_bytes - 1) +
+                                    ", but a micro-batch of 128 tokens takes up to " + std::to_string(largest_bytes) +
+                                    " bytes: raise it, or lower max_batch_tokens");
+  }
+
+  TEST_CASE("make_plan: more sequences in a micro-batch than one message can describe are refused") {
+    Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
+    topology.batcher.max_batch_tokens = 65'536;
+    topology.batcher.max_sequences = 65'536;
+    topology.links.window_bytes = std::uint64_t{1} << 30;
+    CHECK(error_of(topology).find("beside its hidden states, limit 67108864: lower max_sequences") !=
+          std::string::npos);
+    topology.batcher.max_sequences = 4096;
+    CHECK(error_of(topology) == "planned");
   }
 
   TEST_CASE("make_plan: a token budget below the decodes of a step is noted") {
