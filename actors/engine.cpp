@@ -99,9 +99,11 @@ transport::SocketOptions socket_options(const topology::LinksTopology& links) {
   return options;
 }
 
-// Frames somewhat larger than allowed still get an answer; beyond that the connection is closed.
+// Frames somewhat larger than allowed still get an answer; beyond that the connection is closed. No heartbeats: clients
+// can fill the queue (transport/zmq/socket.h).
 Result<transport::RouterSocket> bind_clients(const transport::Context& context, const topology::Topology& topology) {
-  transport::SocketOptions options = socket_options(topology.links);
+  transport::SocketOptions options;
+  options.keepalive_interval = std::chrono::seconds(5);
   options.max_frame_bytes = 4ull * topology.ingress.message_bytes_max;
   transport::ReceiveLimits limits;
   limits.max_message_bytes = options.max_frame_bytes;
@@ -184,7 +186,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
       std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
                                                   links->out("ingress", "tokenizer"),
                                                   links->out("ingress", "responder")}),
-      ledger_config(plan, *model), engine);
+      ledger_config(plan, *model), Membership(places_of(stages), {}).unavailable(), engine);
   const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
       std::make_unique<TokenizerPorts>(TokenizerPorts{
           links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"), links->out("tokenizer", "responder")}),

@@ -11,6 +11,8 @@ const SteadyClock kClock;  // Has no state.
 SocketOptions socket_options(const DecodeLimits& limits) {
   SocketOptions options;
   options.max_frame_bytes = limits.message_bytes_max;
+  // Never reached: credit bounds what the engine sends. A full queue and heartbeats do not go together (zmq/socket.h).
+  options.receive_high_water = 1 << 20;
   // A client may sit behind a slow network: a stopped engine shows after seconds, a dead one at once.
   options.heartbeat_interval = std::chrono::seconds(1);
   options.heartbeat_timeout = std::chrono::seconds(5);

@@ -47,7 +47,7 @@ std::optional<RouterSocket::Incoming> RouterSocket::receive() {
     incoming.message.erase(incoming.message.begin());
     if (received->connection >= 0) {
       if (monitor_.is_lost(received->connection)) {
-        disconnected_.push_back(incoming.route);
+        if (disconnected_.empty() || disconnected_.back() != incoming.route) disconnected_.push_back(incoming.route);
       } else {
         incoming.follows_loss = std::erase(disconnected_, incoming.route) > 0;
         routes_[received->connection] = incoming.route;

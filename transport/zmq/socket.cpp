@@ -50,6 +50,13 @@ void set_options(void* socket, SocketType type, const SocketOptions& options) {
   if (options.heartbeat_interval > Duration::zero()) {
     set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, milliseconds(options.heartbeat_timeout));
   }
+  if (options.keepalive_interval > Duration::zero()) {
+    const int interval_s = std::max(1, milliseconds(options.keepalive_interval) / 1000);
+    set_option(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_option(socket, ZMQ_TCP_KEEPALIVE_IDLE, interval_s);
+    set_option(socket, ZMQ_TCP_KEEPALIVE_INTVL, interval_s);
+    set_option(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+  }
   set_option(socket, ZMQ_RECONNECT_IVL, milliseconds(options.reconnect_interval));
   set_option(socket, ZMQ_RECONNECT_IVL_MAX, milliseconds(options.reconnect_interval_max));
   if (type == SocketType::kRouter) {

@@ -5,6 +5,9 @@
 //   libzmq is a bug of ours and aborts. Sockets never block.
 // Known limit of libzmq: max_frame_bytes bounds one frame, and the frames of one unfinished multipart message are
 //   collected inside libzmq without a bound. Only CURVE keeps strangers from trying.
+// Known defect of libzmq 4.3.4: a socket with heartbeats whose queue is full, because nobody reads it, aborts the
+// process
+//   at the next heartbeat if the peer is gone by then (assertion !_io_error).
 #pragma once
 
 #include <cstdint>
@@ -28,8 +31,10 @@ struct SocketOptions {
   int receive_high_water = 1024;
   Duration linger = std::chrono::milliseconds(200);  // How long close() may go on sending in the background.
   std::uint64_t max_frame_bytes = 64u << 20;         // A larger frame costs a remote peer its connection.
-  Duration heartbeat_interval = std::chrono::milliseconds(100);  // Of ZeroMQ's own, answered by I/O threads. 0: none.
+  // Of ZeroMQ's own, answered by I/O threads; 0: none. Only where the peer cannot fill our queue, see above.
+  Duration heartbeat_interval{};
   Duration heartbeat_timeout = std::chrono::milliseconds(300);
+  Duration keepalive_interval{};  // Of TCP's own probes, whole seconds; a peer that misses three is lost. 0: none.
   Duration reconnect_interval = std::chrono::milliseconds(20);
   Duration reconnect_interval_max = std::chrono::milliseconds(500);
   std::string routing_id;        // Of a dealer, up to 255 bytes; empty: the router invents one.
