@@ -40,7 +40,7 @@ void BatcherActor::attach(const PipelineReady& ready) {
     ports_->from_last_stage.set_epoch(ready.epoch);
     ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
   }
-  caf::anon_send(ingress_, Availability{ready.epoch, std::nullopt});
+  caf::anon_send(ingress_, Availability{ready.epoch, std::nullopt, std::nullopt});
 }
 
 void BatcherActor::detach(const PipelineLost& lost) {

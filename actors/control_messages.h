@@ -37,6 +37,7 @@ struct PipelineLost {
 struct Availability {
   Epoch epoch;
   std::optional<Error> error;
+  std::optional<Error> loss;  // Where the pipeline went down just now: what was lost.
 };
 
 // A step is overdue, or a link of the pipeline was lost, in this epoch.

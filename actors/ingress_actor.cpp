@@ -23,13 +23,13 @@ Entropy draw_entropy() {
 }  // namespace
 
 IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config,
-                           caf::actor engine)
+                           std::optional<Error> unavailable, caf::actor engine)
     : PollingActor(config),
       ports_(std::move(ports)),
       message_bytes_max_(ledger_config.message_bytes_max),
       ledger_(std::move(ledger_config)),
       engine_(std::move(engine)) {
-  ledger_.set_unavailable(Error{ErrorCode::kUnavailable, "the engine is starting", 1000});
+  ledger_.set_unavailable(std::move(unavailable));
 }
 
 caf::message_handler IngressActor::make_behavior() {
@@ -51,7 +51,7 @@ void IngressActor::set_availability(const Availability& availability) {
   EngineReport report;
   if (availability.error) {
     report.kind = EngineReport::Kind::kDown;
-    report.error = *availability.error;
+    report.error = availability.loss.value_or(*availability.error);
     ended_epoch_ = std::max(ended_epoch_, Epoch{availability.epoch.value - 1});
   } else if (availability.epoch > ended_epoch_) {
     report.kind = EngineReport::Kind::kUp;

@@ -27,9 +27,9 @@ struct IngressPorts {
 
 class IngressActor final : public PollingActor {
  public:
-  // `engine` gets EngineReports.
+  // Requests are refused with `unavailable` until the pipeline is up. `engine` gets EngineReports.
   IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config,
-               caf::actor engine);
+               std::optional<Error> unavailable, caf::actor engine);
 
  protected:
   caf::message_handler make_behavior() override;

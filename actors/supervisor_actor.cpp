@@ -12,12 +12,6 @@ namespace sluice::actors {
 
 namespace {
 
-std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages) {
-  std::vector<StagePlace> places;
-  for (const SupervisedStage& stage : stages) places.push_back(stage.place);
-  return places;
-}
-
 std::string with_epoch(std::string address, Epoch epoch) {
   const std::string placeholder = "{epoch}";
   if (const auto at = address.find(placeholder); at != std::string::npos) {
@@ -32,6 +26,12 @@ bool has_ended(const ChildProcess& child) {
 }
 
 }  // namespace
+
+std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages) {
+  std::vector<StagePlace> places;
+  for (const SupervisedStage& stage : stages) places.push_back(stage.place);
+  return places;
+}
 
 SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control,
                                  SupervisorSettings settings)
@@ -228,7 +228,8 @@ void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
 
 void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {
   spdlog::warn("supervisor: the pipeline is down: {}", action.error.message);
-  caf::anon_send(peers_.ingress, Availability{Epoch{action.epoch.value + 1}, action.error});
+  const Error lacks = membership_.unavailable().value_or(action.error);
+  caf::anon_send(peers_.ingress, Availability{Epoch{action.epoch.value + 1}, lacks, action.error});
   caf::anon_send(peers_.batcher, PipelineLost{action.epoch, action.error});
 }
 
@@ -254,7 +255,7 @@ void SupervisorActor::tell_stage(const std::string& worker, std::uint32_t stage,
 
 void SupervisorActor::tell_availability() {
   if (auto lacks = membership_.unavailable()) {
-    caf::anon_send(peers_.ingress, Availability{membership_.epoch(), std::move(lacks)});
+    caf::anon_send(peers_.ingress, Availability{membership_.epoch(), std::move(lacks), std::nullopt});
   }
 }
 

@@ -27,6 +27,8 @@ struct SupervisedStage {
   std::uint64_t weights_bytes = 0;
 };
 
+std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages);
+
 struct SupervisorSettings {
   std::vector<SupervisedStage> stages;
   std::string results_address;  // Of the batcher, where the last stage sends to.
