@@ -28,11 +28,11 @@ ExitCode run(const WorkerFlags& flags) {
 }  // namespace
 
 void add_worker(CLI::App& app, ExitCode& exit_code) {
-  CLI::App* verb = app.add_subcommand("worker", "Run stages for an engine's head, here or on another host");
+  CLI::App* verb = app.add_subcommand("worker", "Run stages for an engine's head, in a process of their own");
   const auto flags = std::make_shared<WorkerFlags>();
   verb->add_option("--connect", flags->worker.connect, "The head's control address (printed by serve)")->required();
   verb->add_option("--name", flags->worker.name, "The worker's name in the topology file")->required();
-  verb->add_option("--host", flags->worker.host, "Where this worker's stages are reached; default 127.0.0.1");
+  verb->add_option("--host", flags->worker.host, "Loopback address of this worker's stages; default 127.0.0.1");
   verb->add_option("--log-level", flags->log_level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "tests/e2e/engine_under_test.h"
+#include "transport/zmq/dealer_socket.h"
 
 namespace sluice::test {
 namespace {
@@ -119,6 +122,25 @@ TEST_SUITE("e2e/failure") {
       CHECK(engine.program().wait() == 128 + SIGKILL);
     }
     CHECK(has_ended(child));
+  }
+
+  TEST_CASE("a client that floods the ingress keeps it neither from others nor from its end") {
+    EngineUnderTest engine(TopologyText{});
+    auto client = engine.connect();
+    const auto context = transport::Context::create();
+    REQUIRE(context.ok());
+    auto flood = transport::DealerSocket::connect(*context, engine.ingress(), {}, {});
+    REQUIRE(flood.ok());
+    std::atomic<bool> is_over = false;
+    std::thread flooding([&] {
+      const transport::Message garbage = {transport::FrameBuilder(8).freeze()};
+      while (!is_over) flood->send(garbage);
+    });
+    CHECK(generate(client, greedy("beside", "Once upon a time", 8)).finished.has_value());
+    engine.program().signal(SIGINT);
+    CHECK(engine.program().wait() == 0);
+    is_over = true;
+    flooding.join();
   }
 
   TEST_CASE("worker: an unknown name is refused with the names there are, a taken one after a while") {
