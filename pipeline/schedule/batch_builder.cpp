@@ -6,11 +6,16 @@
 
 namespace sluice {
 
-BatchBuilder::BatchBuilder(Epoch epoch, StepId step, std::uint32_t max_batch_tokens)
-    : max_batch_tokens_(max_batch_tokens) {
+BatchBuilder::BatchBuilder(Epoch epoch, StepId step, const SchedulerConfig& config)
+    : max_batch_tokens_(config.max_batch_tokens), max_history_tokens_(config.max_history_tokens) {
   batch_.epoch = epoch;
   batch_.step = step;
   step_.step = step;
+}
+
+bool BatchBuilder::has_room_for_history(const Sequence& sequence) const {
+  if (!sequence.needs_opening || history_tokens_ == 0) return true;
+  return history_tokens_ + sequence.planned_tokens <= max_history_tokens_;
 }
 
 void BatchBuilder::add(Sequence& sequence, std::uint32_t count, TimePoint now) {
@@ -28,6 +33,7 @@ void BatchBuilder::add(Sequence& sequence, std::uint32_t count, TimePoint now) {
                              sequence.spec.logprobs,
                              sequence.prompt_tokens,
                              {sequence.tokens.begin(), sequence.tokens.begin() + first}});
+    history_tokens_ += first;
     sequence.needs_opening = false;
     sequence.is_open_at_stages = true;
   }

@@ -145,7 +145,7 @@ std::vector<SchedulerOutput> Scheduler::take_outputs() {
 std::optional<StageBatch> Scheduler::plan(TimePoint now) {
   expire(now);
   if (in_flight_.size() >= config_.pipeline_depth) return std::nullopt;
-  BatchBuilder batch(epoch_, StepId{last_step_.value + 1}, config_.max_batch_tokens);
+  BatchBuilder batch(epoch_, StepId{last_step_.value + 1}, config_);
   plan_decodes(batch, now);
   admit(now);
   plan_prefills(batch, now);
@@ -202,7 +202,7 @@ bool Scheduler::try_run(Sequence& sequence) {
 void Scheduler::plan_prefills(BatchBuilder& batch, TimePoint now) {
   std::uint32_t share = std::min(batch.budget(), prompt_share(scheduled_work(), batch.num_tokens(), config_));
   for (Sequence* sequence : running_.prefilling()) {
-    if (share == 0) return;
+    if (share == 0 || !batch.has_room_for_history(*sequence)) return;
     const std::uint32_t tokens = sequence->chunk_tokens(share);
     batch.add(*sequence, tokens, now);
     share -= tokens;

@@ -179,13 +179,17 @@ std::uint64_t largest_metadata_bytes(const Plan& plan) {
   constexpr std::uint64_t kEntryBytes = 64;
   constexpr std::uint64_t kOpeningBytes = 256 + 1024 * 8;  // With all the logit biases that a request may have.
   constexpr std::uint64_t kClosedBytes = 8;
+  constexpr std::uint64_t kHistoryTokens = 1u << 20;  // SchedulerConfig::max_history_tokens, unless one alone has more.
   const BatcherTopology& batcher = plan.topology.batcher;
   const std::uint64_t tokens = batcher.max_batch_tokens;
   const std::uint64_t entries = std::min<std::uint64_t>(batcher.max_sequences, tokens);
   const std::uint64_t closed = std::uint64_t{batcher.max_sequences} + plan.topology.ingress.max_requests;
   const std::uint64_t table_blocks = plan.context_tokens / batcher.block_tokens + 1;
-  return tokens * sizeof(TokenId) + entries * (table_blocks * sizeof(BlockId) + kEntryBytes + kOpeningBytes) +
-         closed * kClosedBytes + kFramingBytes;
+  const std::uint64_t history_tokens =
+      std::max<std::uint64_t>(std::min(kHistoryTokens, entries * plan.context_tokens), plan.context_tokens);
+  return (tokens + history_tokens) * sizeof(TokenId) +
+         entries * (table_blocks * sizeof(BlockId) + kEntryBytes + kOpeningBytes) + closed * kClosedBytes +
+         kFramingBytes;
 }
 
 Result<void> check_windows(const Plan& plan) {

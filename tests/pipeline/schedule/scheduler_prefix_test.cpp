@@ -65,6 +65,27 @@ TEST_SUITE("pipeline/schedule/scheduler_prefix") {
     CHECK(both.entries[1].first_position == 8);
   }
 
+  TEST_CASE("histories beyond what one message may hold wait for the next batch") {
+    SchedulerConfig config = cached_config();
+    config.max_history_tokens = 20;
+    config.pipeline_depth = 2;
+    SchedulerFixture f(config);
+    run_alone(f, make_start(1, {.prompt_tokens = 40, .max_tokens = 1}));
+    for (std::uint64_t id = 2; id <= 4; ++id) f.start(id, {.prompt_tokens = 17});
+    const StageBatch first = f.plan();
+    CHECK(ids(first) == Ids{2});
+    CHECK(first.opened[0].history.size() == 16);
+    f.complete(first);
+    const StageBatch second = f.plan();
+    CHECK(ids(second) == Ids{2, 3});
+    CHECK(second.opened.size() == 1);
+    f.complete(second);
+    // One alone that is longer is not kept waiting.
+    f.start(5, {.prompt_tokens = 39});
+    f.run();
+    CHECK(f.run().opened[0].history.size() == 36);
+  }
+
   TEST_CASE("a conversation goes on from the blocks of its output") {
     SchedulerFixture f(cached_config());
     run_alone(f, make_start(1, {.prompt_tokens = 6, .max_tokens = 7}));  // 12 tokens are computed: the last never is.

@@ -196,7 +196,8 @@ TEST_SUITE("pipeline/topology/plan") {
   TEST_CASE("make_plan: a link's window that no full micro-batch fits through is refused") {
     Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
     topology.batcher.max_batch_tokens = 128;
-    const std::uint64_t largest_bytes = 128 * (256 * 4 + 4) + 64 * (65 * 4 + 64 + 256 + 1024 * 8) + (64 + 256) * 8 + 65536;
+    const std::uint64_t largest_bytes =
+        128 * (256 * 4 + 4) + 64 * 1024 * 4 + 64 * (65 * 4 + 64 + 256 + 1024 * 8) + (64 + 256) * 8 + 65536;
     topology.links.window_bytes = largest_bytes;
     CHECK(error_of(topology) == "planned");
 
