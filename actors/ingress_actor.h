@@ -4,8 +4,7 @@
 // Thread:  its own.
 // Errors:  bytes of clients are hostile: what is no message, or too large, is answered with Failed and changes nothing.
 // Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so that no circle
-// of
-//           waiting actors can form.
+//           of waiting actors can form.
 #pragma once
 
 #include <memory>

@@ -8,8 +8,7 @@
 // cache in the cache's dtype, those of the current chunk included.
 //
 // Shapes:     queries, out [T, num_heads * head_dim] f32; keys, values [T, num_kv_heads * head_dim] f32; T is the sum
-// of
-//             the entries' num_tokens, rows lie in the entries' order. num_kv_heads divides num_heads. out may not
+//             of the entries' num_tokens, rows lie in the entries' order. num_kv_heads divides num_heads. out may not
 //             overlap queries.
 // Dtypes:     f32 arithmetic; the cache is f32 or bf16 (rounded as in convert/convert.h).
 // Invariance: positions are taken in tiles of 64 counted from position 0, each with a running maximum, sum and weighted
@@ -17,8 +16,7 @@
 //             on its query, the cached keys and values of positions 0..p and the path alone: not on the chunk that it
 //             came in, the rest of the batch, the block table's numbers, block_tokens or threads.
 // Tolerance:  |out - reference| <= 1e-5 * max |value|, for |score| up to 20 and contexts up to 2,000: exp's argument
-// loses
-//             2^-24 * |score| * head_dim^(1/2) in the chain, the rest is less.
+//             loses 2^-24 * |score| * head_dim^(1/2) in the chain, the rest is less.
 #pragma once
 
 #include <cstdint>

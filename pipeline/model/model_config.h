@@ -6,8 +6,7 @@
 // Units:     sizes are elements, positions are tokens.
 // Errors:    kModelLoadFailed, naming file and key; kNotFound-like conditions (no such file) as well.
 // Invariant: a ModelConfig that came from here is within the limits below, so that products of any three of its sizes
-// fit
-//            into 64 bits.
+//            fit into 64 bits.
 #pragma once
 
 #include <cstdint>

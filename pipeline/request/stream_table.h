@@ -13,14 +13,12 @@
 //  - Sequences come with increasing ids (the ledger draws them so): an unknown id above all opened ones is early and
 //    waits for its StreamOpen, any other unknown id is over and is ignored.
 //  - A token is sent once its text can no longer become part of a stop string, and below the attachment's credit. The
-//  text
-//    of a Tokens message is what its tokens contributed; a character belongs to the token that completes it. Only the
-//    last Tokens message may have text without tokens: what the end of the output releases.
+//    text of a Tokens message is what its tokens contributed; a character belongs to the token that completes it. Only
+//    the last Tokens message may have text without tokens: what the end of the output releases.
 //  - A stream is paused while no attachment has credit for a further token; without an attachment, while it is
 //    client_window_tokens ahead of what has been sent to anybody.
 //  - On a stop match the batcher gets StreamStop, further tokens are dropped, and the sequence is Finished{stop}
-//  whatever
-//    its StreamEnd says. Finished.usage.output_tokens is what this table counts.
+//    whatever its StreamEnd says. Finished.usage.output_tokens is what this table counts.
 //  - Finished{stop, length, deadline} waits until credit let all tokens go before it; at most drain_ms, then it is sent
 //    and the rest is not. Failed and Finished{cancelled} do not wait: they follow at once what credit allows, and the
 //    rest is not sent. Attachments that come after the end are paced by their credit in each case.
@@ -28,8 +26,7 @@
 //    a retry could cure: that one is forgotten at once. Who is still attached when a result is forgotten gets the
 //    terminal message then.
 //  - The first StreamReleased of a sequence follows the terminal messages of those attached at its end, so that a
-//  client
-//    who stops reading holds an admission credit rather than memory.
+//    client who stops reading holds an admission credit rather than memory.
 #pragma once
 
 #include <cstddef>

@@ -10,9 +10,8 @@
 // Errors:     what is wrong with one sequence becomes its StreamEnd. What a peer may not send comes back as
 //             kProtocolViolation and changes nothing.
 // Invariants: exactly one StreamEnd per accepted start(), after all of its tokens, and StreamTokens in order without
-// gap
-//             or repetition, whatever is preempted; blocks are conserved (free + used + cached), a block that a step in
-//             flight writes is in no other sequence's table, and a shared block is never written; at most
+//             gap or repetition, whatever is preempted; blocks are conserved (free + used + cached), a block that a
+//             step in flight writes is in no other sequence's table, and a shared block is never written; at most
 //             pipeline_depth steps in flight; while any sequence is neither ended nor paused, plan() gives a batch or a
 //             step is in flight (check_invariants(), simulation_test.cpp).
 //
@@ -20,8 +19,7 @@
 // - Every batch has 1 or more entries and is answered by exactly one StepResult, also where nothing is sampled.
 //   Results come back in the order of the batches.
 // - StepResult.samples are those of the entries with wants_sample, in the order of the entries; prompt_logprobs those
-// of
-//   the entries with wants_prompt_logprobs, in their order: entry [first, first + n) of a prompt of P tokens gives
+//   of the entries with wants_prompt_logprobs, in their order: entry [first, first + n) of a prompt of P tokens gives
 //   first_position = first + 1 and the values of positions first + 1 ... min(first + n, P - 1), at least one.
 // - An entry's sequence occurs once per batch. Its next prompt chunk may come in the next batch already.
 // - `opened` comes with the first entry of a sequence, also of one that is open (preempted): it starts over. That entry
@@ -32,10 +30,9 @@
 // How it decides, in plan():
 // - Decodes first, the longest not scheduled first; then prompt chunks, in rank order, in what max_batch_tokens leaves.
 // - Rank is arrival, moved forward by ageing_ms for each level of priority, and stays what it is while a sequence
-// waits,
-//   runs and waits again. So a larger priority goes first, unless the other has waited that much longer. The waiting
-//   sequence of the highest rank that is not paused is admitted when its whole prompt and one more token find free,
-//   cached or shared blocks; nobody is admitted before it.
+//   waits, runs and waits again. So a larger priority goes first, unless the other has waited that much longer. The
+//   waiting sequence of the highest rank that is not paused is admitted when its whole prompt and one more token find
+//   free, cached or shared blocks; nobody is admitted before it.
 // - One micro-batch takes its share of the decodes and of the prompt tokens, in tokens a pipeline_depth'th of the work
 //   (micro_batch_share.h). So every slot of the pipeline gets its part, instead of one batch taking all and the other
 //   stages idling behind it; and a long prompt delays no decode by more than a chunk.

@@ -2,8 +2,7 @@
 //
 // Owns:      nothing: the Scheduler owns the sequences.
 // Bound:     SchedulerConfig::max_waiting, kept by start(). Preempted ones come on top: each of them was admitted once,
-// so
-//            all together are at most the requests that the ingress has let in.
+//            so all together are at most the requests that the ingress has let in.
 #pragma once
 
 #include <cstdint>

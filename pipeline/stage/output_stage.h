@@ -4,8 +4,7 @@
 // Owns:      the sampler state of every open sequence, scratch for a group of rows of logits. Borrows the weights.
 // Confined:  to the stage's thread.
 // Errors:    create(): kInvalidConfig where memory is short. check(): kProtocolViolation for an entry of a sequence
-// that
-//            is not open, or that does not go on where its tokens ended.
+//            that is not open, or that does not go on where its tokens ended.
 // Invariant: the state of an open sequence has seen exactly the tokens that passed by, and its history.
 #pragma once
 

@@ -2,8 +2,7 @@
 // last stage samples.
 //
 // Owns:      weights (mapped or converted), KV cache, scratch buffers (both allocated once), the kernels' threads, and
-// on
-//            the last stage the sampler state of every open sequence.
+//            on the last stage the sampler state of every open sequence.
 // Confined:  to the stage actor's thread; run() is not reentrant. The output's hidden states own their memory and may
 //            travel to another thread.
 // Errors:    create(): kInvalidConfig for a spec that contradicts itself or the model, kModelLoadFailed for files.
@@ -39,8 +38,8 @@ struct StageSpec {
   std::uint32_t block_tokens = 16;                    // 1 to 1024.
   std::uint32_t num_blocks = 0;                       // 1 or more.
   std::uint32_t max_batch_tokens = 0;                 // 1 or more. A batch with more is refused.
-  // Sampler states at the last stage. Above what a batcher leaves open: those that run, wait after a preemption, or have
-  // ended since the last batch, each bounded by 65,536 in a topology file.
+  // Sampler states at the last stage. Above what a batcher leaves open: those that run, that wait after a preemption, or
+  // that have ended since the last batch, each bounded by 65,536 in a topology file.
   std::uint32_t max_open_sequences = 1u << 18;
 };
 

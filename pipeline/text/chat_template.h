@@ -5,8 +5,7 @@
 //
 // Thread:     immutable; any thread.
 // Errors:     kInvalidRequest: no messages, an unknown role, contents not UTF-8; kInvalidRequest too where the model
-// has no
-//             chat template or one that is not known: text and token ids still work with such a model.
+//             has no chat template or one that is not known: text and token ids still work with such a model.
 #pragma once
 
 #include <filesystem>

@@ -6,8 +6,7 @@
 //
 // Thread:  pure functions.
 // Errors:  as in client_codec.h. Whether counts agree with each other (entries with tokens, tokens with rows) is for
-// the
-//          receiving actor to judge: the codec checks each message part for itself.
+//          the receiving actor to judge: the codec checks each message part for itself.
 #pragma once
 
 #include "base/error.h"

@@ -20,8 +20,7 @@ LinkReceiver::LinkReceiver(LinkIdentity identity, const LinkLimits& limits)
   SLUICE_CHECK_GT(limits_.window.bytes, 0u);
 }
 
-// -- the caller's side
-// --------------------------------------------------------------------------------------------------
+// ---- the caller's side ---------------------------------------------------------------------------------------------
 
 std::optional<Message> LinkReceiver::take() {
   if (inbox_.empty()) return std::nullopt;
@@ -76,8 +75,7 @@ void LinkReceiver::close() {
   up_ = false;
 }
 
-// -- packets in
-// ---------------------------------------------------------------------------------------------------------
+// ---- packets in ----------------------------------------------------------------------------------------------------
 
 void LinkReceiver::receive(LinkPacket&& packet, TimePoint now) {
   const LinkHeader& header = packet.header;
@@ -237,8 +235,7 @@ void LinkReceiver::reject(const LinkHeader& header, RejectReason reason) {
   rejections_.push_back(answer);
 }
 
-// -- packets out
-// --------------------------------------------------------------------------------------------------------
+// ---- packets out ---------------------------------------------------------------------------------------------------
 
 // What earlier sessions left counts against the window, and gives its share back as it is consumed; so ceilings only
 // rise.
@@ -284,8 +281,7 @@ LinkHeader LinkReceiver::header_of(LinkKind kind, const Session& session) const 
   return header;
 }
 
-// -- time and the peer
-// --------------------------------------------------------------------------------------------------
+// ---- time and the peer ---------------------------------------------------------------------------------------------
 
 TimePoint LinkReceiver::next_timer() const {
   return up_ ? heard_at_ + limits_.peer_timeout : TimePoint::never();

@@ -14,8 +14,7 @@ LinkSender::LinkSender(LinkIdentity identity, const LinkLimits& limits, TimePoin
   start_opening(now);
 }
 
-// -- the caller's side
-// --------------------------------------------------------------------------------------------------
+// ---- the caller's side ---------------------------------------------------------------------------------------------
 
 bool LinkSender::can_offer() const {
   return state_ != State::kClosed && !returned_pending_ && messages_.size() < limits_.queue_messages &&
@@ -58,8 +57,7 @@ std::vector<Message> LinkSender::close() {
   return rest;
 }
 
-// -- packets in
-// ---------------------------------------------------------------------------------------------------------
+// ---- packets in ----------------------------------------------------------------------------------------------------
 
 void LinkSender::receive(const LinkHeader& header, TimePoint now) {
   if (state_ == State::kClosed || header.sender_incarnation != identity_.incarnation || header.attempt != attempt_) {
@@ -172,8 +170,7 @@ void LinkSender::on_disconnected(TimePoint) {
   lose_peer(LossReason::kDisconnected);
 }
 
-// -- packets out
-// --------------------------------------------------------------------------------------------------------
+// ---- packets out ---------------------------------------------------------------------------------------------------
 
 bool LinkSender::may_send_new() const {
   return unsent() > 0 && last_sent() < max_messages_ && bytes_sent_ < max_bytes_;
@@ -238,8 +235,7 @@ LinkHeader LinkSender::header_of(LinkKind kind) const {
   return header;
 }
 
-// -- time
-// ---------------------------------------------------------------------------------------------------------------
+// ---- time ----------------------------------------------------------------------------------------------------------
 
 TimePoint LinkSender::next_timer() const {
   if (state_ == State::kOpening) return open_at_;
@@ -261,8 +257,7 @@ void LinkSender::on_timer(TimePoint now) {
   if (now >= heard_at_ + limits_.peer_timeout) lose_peer(LossReason::kTimeout);
 }
 
-// -- sessions
-// -----------------------------------------------------------------------------------------------------------
+// ---- sessions ------------------------------------------------------------------------------------------------------
 
 void LinkSender::start_opening(TimePoint now) {
   state_ = State::kOpening;

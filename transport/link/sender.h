@@ -6,8 +6,7 @@
 // Time: `now` is an argument and never goes back. Call on_timer() at next_timer() or later, as often as you like.
 // Use: after any call, take packets with next_packet() while the network accepts them, then take_events().
 // Invariant: the number of the last message sent is at most the highest ceiling granted; a message is sent for the
-// first
-//   time only while the bytes sent before it are below the ceiling of bytes.
+//   first time only while the bytes sent before it are below the ceiling of bytes.
 #pragma once
 
 #include <cstdint>

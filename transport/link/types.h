@@ -48,8 +48,7 @@ struct LinkLimits {
   Duration peer_timeout = std::chrono::seconds(10);
 };
 
-// -- events
-// -------------------------------------------------------------------------------------------------------------
+// ---- events --------------------------------------------------------------------------------------------------------
 
 enum class LossReason : std::uint8_t {
   kDisconnected = 1,  // The socket says so. The session goes on if the same incarnation comes back.
@@ -79,8 +78,7 @@ struct Returned {
 };
 using LinkEvent = std::variant<PeerUp, PeerLost, Returned>;
 
-// -- the wire
-// -----------------------------------------------------------------------------------------------------------
+// ---- the wire ------------------------------------------------------------------------------------------------------
 
 enum class LinkKind : std::uint8_t {
   kOpen = 1,    // Sender: wants a session.

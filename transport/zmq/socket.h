@@ -6,8 +6,7 @@
 // Known limit of libzmq: max_frame_bytes bounds one frame, and the frames of one unfinished multipart message are
 //   collected inside libzmq without a bound. Only CURVE keeps strangers from trying.
 // Known defect of libzmq 4.3.4: a socket with heartbeats whose queue is full, because nobody reads it, aborts the
-// process
-//   at the next heartbeat if the peer is gone by then (assertion !_io_error).
+//   process at the next heartbeat if the peer is gone by then (assertion !_io_error).
 #pragma once
 
 #include <cstdint>

@@ -109,8 +109,7 @@ void Simulation::step() {
   check();
 }
 
-// -- actors
-// -------------------------------------------------------------------------------------------------------------
+// ---- actors --------------------------------------------------------------------------------------------------------
 
 void Simulation::born_sender() {
   if (sender_) totals_.resent += sender_->counters().resent;
@@ -208,8 +207,7 @@ void Simulation::on_taken(const Message& message) {
   unconsumed_.emplace_back(body.incarnation, body.id);
 }
 
-// -- the network
-// --------------------------------------------------------------------------------------------------------
+// ---- the network ---------------------------------------------------------------------------------------------------
 
 void Simulation::pump() {
   while (auto packet = sender_->next_packet(now_)) {
@@ -245,8 +243,7 @@ void Simulation::deliver(Packet&& packet) {
   }
 }
 
-// -- promises
-// -----------------------------------------------------------------------------------------------------------
+// ---- promises ------------------------------------------------------------------------------------------------------
 
 void Simulation::note_credit(const LinkHeader& header) {
   SenderModel& model = models_.rbegin()->second;
