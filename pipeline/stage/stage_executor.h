@@ -38,8 +38,8 @@ struct StageSpec {
   std::uint32_t block_tokens = 16;                    // 1 to 1024.
   std::uint32_t num_blocks = 0;                       // 1 or more.
   std::uint32_t max_batch_tokens = 0;                 // 1 or more. A batch with more is refused.
-  // Sampler states at the last stage. Above what a batcher leaves open: those that run, that wait after a preemption, or
-  // that have ended since the last batch, each bounded by 65,536 in a topology file.
+  // Sampler states at the last stage. Above what a batcher leaves open: sequences that run, wait after a preemption, or
+  // have ended since the last batch, each bounded by 65,536 in a topology file.
   std::uint32_t max_open_sequences = 1u << 18;
 };
 
