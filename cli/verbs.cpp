@@ -1,6 +1,7 @@
 #include "cli/verbs.h"
 
 #include <iostream>
+#include <string>
 
 namespace sluice::cli {
 
@@ -18,10 +19,12 @@ ExitCode exit_code_of(const Error& error) {
 
 ExitCode report(const Error& error) {
   std::cout.flush();
-  std::cerr << "sluice: " << to_string(error);
-  if (is_retryable(error.code) && error.retry_after_ms != 0)
-    std::cerr << " (retry after " << error.retry_after_ms << " ms)";
-  std::cerr << '\n';
+  std::string line = "sluice: " + to_string(error);
+  if (is_retryable(error.code) && error.retry_after_ms != 0) {
+    line += " (retry after " + std::to_string(error.retry_after_ms) + " ms)";
+  }
+  // In one piece: other threads, and other processes, log to the same place.
+  std::cerr << line + '\n';
   return exit_code_of(error);
 }
 
