@@ -42,6 +42,7 @@ SimulatedLoad::SimulatedLoad(std::uint64_t seed)
       pipeline_(config_),
       arrivals_left_(pick(random_, 1, 40)),
       disturbance_percent_(pick(random_, 0, 2) * 10),
+      deadline_percent_(pick(random_, 0, 2) * 40),
       is_losing_stages_(random_.below(4) == 0) {}
 
 void SimulatedLoad::expect(bool condition, const std::string& what, SequenceId sequence) {
@@ -77,10 +78,12 @@ void SimulatedLoad::step() {
     expect(scheduler_.complete(stale_.front(), clock_.now()).ok(), "a stale result is an error");
     stale_.pop_front();
   }
-  if (chance(20)) scheduler_.expire(clock_.now());
+  if (chance(20)) expire();
   read_outputs();
   send_stops();
+  const std::uint64_t preempted_before = scheduler_.stats().preempted_total;
   if (chance(80)) plan_all();
+  if (scheduler_.stats().preempted_total > preempted_before && chance(disturbance_percent_)) disturb_preempted();
   scheduler_.check_invariants();
 
   if (arrivals_left_ == 0 && disturbance_percent_ > 0 && chance(5)) {
@@ -102,11 +105,12 @@ void SimulatedLoad::arrive() {
   spec.max_tokens = chance(10) ? 1 : between(1, 40);
   spec.ignore_eos = chance(40);
   if (chance(20)) spec.stop_token_ids = {3};
-  spec.priority = static_cast<std::int32_t>(between(0, 2)) - 1;
+  spec.priority = static_cast<std::int32_t>(between(0, 4)) - 2;
+  if (chance(5)) spec.priority *= 50;
   spec.tenant = chance(70) ? "" : "another";
   spec.logprobs.prompt = chance(30);
   spec.logprobs.output = chance(20);
-  if (chance(15)) {
+  if (chance(deadline_percent_)) {
     stream.start.time_left.us = between(0, 100'000);
     stream.deadline = clock_.now() + std::chrono::microseconds(*stream.start.time_left.us);
   }
@@ -150,9 +154,56 @@ void SimulatedLoad::disturb() {
     stream->is_paused = !stream->is_paused;
     scheduler_.pause({id, stream->is_paused});
   } else {
-    stream->is_cancelled = true;
-    scheduler_.cancel(id, clock_.now());
+    cancel(*stream);
   }
+}
+
+// A sequence that was preempted a moment ago is among those that are cancelled, or whose deadline comes, before its
+// steps have returned.
+void SimulatedLoad::disturb_preempted() {
+  const bool is_cancelling = chance(50);
+  for (std::uint32_t count = between(1, 10); count > 0; --count) {
+    read_outputs();
+    if (is_cancelling) {
+      if (Stream* stream = any_live()) cancel(*stream);
+    } else if (const TimePoint deadline = scheduler_.next_deadline(); deadline != TimePoint::never()) {
+      if (deadline > clock_.now()) clock_.advance(deadline - clock_.now());
+      expire();
+    }
+  }
+}
+
+void SimulatedLoad::cancel(Stream& stream) {
+  const SchedulerStats before = scheduler_.stats();
+  stream.is_cancelled = true;
+  scheduler_.cancel(stream.start.sequence, clock_.now());
+  note(coverage_.cancels, stream, before);
+}
+
+void SimulatedLoad::expire() {
+  const SchedulerStats before = scheduler_.stats();
+  const TimePoint deadline = scheduler_.next_deadline();
+  scheduler_.expire(clock_.now());
+  if (scheduler_.stats().ended_total != before.ended_total + 1) return;
+  for (const SequenceId id : live_) {
+    if (streams_.at(id).deadline == deadline) return note(coverage_.deadlines, streams_.at(id), before);
+  }
+}
+
+// The one sequence, if any, has just been ended from outside.
+void SimulatedLoad::note(Coverage::Counts& counts, const Stream& stream, const SchedulerStats& before) {
+  const SchedulerStats after = scheduler_.stats();
+  if (after.ended_total == before.ended_total) return;  // It had ended before.
+  MetIn met = stream.received.empty() ? MetIn::kPrefilling : MetIn::kDecoding;
+  if (after.waiting < before.waiting) {
+    met = stream.is_opened ? MetIn::kPreempted : MetIn::kWaiting;
+  } else if (after.running == before.running) {
+    met = MetIn::kDraining;
+  } else if (after.draining == before.draining) {
+    met = MetIn::kIdle;
+  }
+  if (stream.is_paused) met = MetIn::kParked;
+  ++counts[static_cast<std::size_t>(met)];
 }
 
 void SimulatedLoad::lose_a_stage() {
@@ -201,6 +252,7 @@ void SimulatedLoad::return_hostile_result(const StepResult& good) {
 void SimulatedLoad::plan_all() {
   while (auto batch = scheduler_.plan(clock_.now())) {
     expect(batch->epoch == scheduler_.epoch(), "a batch of another epoch");
+    for (const SequenceOpening& opening : batch->opened) streams_.at(opening.sequence).is_opened = true;
     pipeline_.send(std::move(*batch));
     check_closed();
     scheduler_.check_invariants();

@@ -1,4 +1,5 @@
-// 1,000 seeded schedules in ten cases that ctest runs side by side. SLUICE_SEED=n replays seed n alone, in every case.
+// 1,000 seeded schedules in ten cases that ctest runs side by side, and once more to count what they met. SLUICE_SEED=n
+// replays seed n alone, in every case.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -23,8 +24,18 @@ void name_seed_and_abort(int signal) {
   std::raise(signal);
 }
 
-// What the run met, so that the cases can show that they test what they are meant to.
-SchedulerStats simulate(std::uint64_t seed) {
+// What the runs met, so that the cases can show that they test what they are meant to.
+struct Met {
+  std::uint64_t preempted = 0;
+  std::uint64_t cached_tokens = 0;
+  Coverage coverage;
+};
+
+void add(const Coverage::Counts& counts, Coverage::Counts& sums) {
+  for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
+}
+
+void simulate(std::uint64_t seed, Met& met) {
   INFO("replay with SLUICE_SEED=" << seed);
   seed_in_progress = seed;
   SimulatedLoad load(seed);
@@ -32,23 +43,21 @@ SchedulerStats simulate(std::uint64_t seed) {
   load.run();
   std::signal(SIGABRT, abort_before);
   CHECK_MESSAGE(load.failure().empty(), load.failure());
-  return load.final_stats();
+  met.preempted += load.final_stats().preempted_total;
+  met.cached_tokens += load.final_stats().cached_tokens_total;
+  add(load.coverage().cancels, met.coverage.cancels);
+  add(load.coverage().deadlines, met.coverage.deadlines);
 }
 
 void simulate_seeds(std::uint64_t first) {
+  Met met;
   if (const char* replayed = std::getenv("SLUICE_SEED")) {
-    simulate(std::strtoull(replayed, nullptr, 10));
+    simulate(std::strtoull(replayed, nullptr, 10), met);
     return;
   }
-  std::uint64_t preempted = 0;
-  std::uint64_t cached_tokens = 0;
-  for (std::uint64_t seed = first; seed < first + kSeedsPerCase; ++seed) {
-    const SchedulerStats stats = simulate(seed);
-    preempted += stats.preempted_total;
-    cached_tokens += stats.cached_tokens_total;
-  }
-  CHECK(preempted > kSeedsPerCase / 4);
-  CHECK(cached_tokens > kSeedsPerCase);
+  for (std::uint64_t seed = first; seed < first + kSeedsPerCase; ++seed) simulate(seed, met);
+  CHECK(met.preempted > kSeedsPerCase / 4);
+  CHECK(met.cached_tokens > kSeedsPerCase);
 }
 
 TEST_SUITE("pipeline/schedule/simulation") {
@@ -81,6 +90,16 @@ TEST_SUITE("pipeline/schedule/simulation") {
   }
   TEST_CASE("seeds 901 to 1000 keep every invariant") {
     simulate_seeds(901);
+  }
+  TEST_CASE("cancels and deadlines meet sequences in every phase") {
+    if (std::getenv("SLUICE_SEED") != nullptr) return;
+    Met met;
+    for (std::uint64_t seed = 1; seed <= 10 * kSeedsPerCase; ++seed) simulate(seed, met);
+    for (std::size_t i = 0; i < kMetInNames.size(); ++i) {
+      INFO(std::string(kMetInNames[i]));
+      CHECK(met.coverage.cancels[i] > 20);
+      CHECK(met.coverage.deadlines[i] > 10);
+    }
   }
 }
 
