@@ -92,6 +92,7 @@ void BatcherActor::advance(TimePoint now) {
     is_busy = take_sequence(now) || is_busy;
     is_busy = take_result(now) || is_busy;
     is_busy = dispatch_step(now) || is_busy;
+    flush_outputs(now);  // After the dispatch: the stages compute meanwhile.
     now = this->now();
   }
 }
@@ -153,7 +154,6 @@ bool BatcherActor::take_result(TimePoint now) {
   }
   ports_->from_last_stage.consumed();
   if (!completed.ok()) report_broken("a result of the last stage is refused: " + completed.error().message);
-  flush_outputs(now);
   return true;
 }
 
@@ -161,7 +161,6 @@ bool BatcherActor::dispatch_step(TimePoint now) {
   if (!is_up() || is_broken_) return false;
   if (!ports_->to_first_stage->has_room() || !ports_->to_responder.has_room()) return false;
   std::optional<StageBatch> batch = scheduler_.plan(now);
-  flush_outputs(now);
   if (!batch) return false;
   in_flight_.push_back({batch->step, now + settings_.step_timeout});
   ports_->to_first_stage->send(*batch, now);

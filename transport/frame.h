@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -37,13 +36,12 @@ class Frame {
   std::span<const std::byte> bytes_;
 };
 
-// Memory for one Frame, 64-byte aligned and uninitialised, to be filled and then frozen.
+// Memory for one Frame, uninitialised, to be filled and then frozen: one allocation, its reference count included.
+// Aligned to 64 bytes where it may be a tensor, to 16 where it is small.
 class FrameBuilder {
  public:
   explicit FrameBuilder(std::size_t size_bytes)
-      : memory_(static_cast<std::byte*>(
-                    ::operator new (size_bytes == 0 ? 1 : size_bytes, std::align_val_t{Frame::kAlignment})),
-                [](std::byte* p) { ::operator delete (p, std::align_val_t{Frame::kAlignment}); }),
+      : memory_(size_bytes < kSmallBytes ? allocate<16>(size_bytes) : allocate<Frame::kAlignment>(size_bytes)),
         size_bytes_(size_bytes) {}
 
   std::span<std::byte> bytes() { return {memory_.get(), size_bytes_}; }
@@ -53,6 +51,17 @@ class FrameBuilder {
   }
 
  private:
+  static constexpr std::size_t kSmallBytes = 1024;
+
+  template <std::size_t alignment>
+  static std::shared_ptr<std::byte> allocate(std::size_t size_bytes) {
+    struct alignas(alignment) Line {
+      std::byte bytes[alignment];
+    };
+    const auto lines = std::make_shared_for_overwrite<Line[]>(size_bytes / alignment + 1);
+    return {lines, lines[0].bytes};
+  }
+
   std::shared_ptr<std::byte> memory_;
   std::size_t size_bytes_;
 };

@@ -51,7 +51,7 @@ LAYERS = {
 
 # Third-party headers that only one folder (and its tests) may include.
 CONFINED = (
-    (re.compile(r"caf/"), "CAF", ("actors/",)),
+    (re.compile(r"caf/"), "CAF", ("actors/", "benchmarks/")),
     (re.compile(r"(zmq\.hp*|zmq_addon\.hpp)$"), "ZeroMQ", ("transport/",)),
     (re.compile(r"(capnp|kj)/|.*\.capnp\.h$"), "Cap'n Proto", ("transport/",)),
     (re.compile(r"(cuda|cublas|cudnn|nccl)\w*\.(h|hpp)$|thrust/|cub/"), "CUDA", ("kernels/",)),

@@ -95,7 +95,8 @@ bool LinkIn::read_one(TimePoint now) {
   auto received = socket_.receive(limits_);
   if (!received) return false;
   // All that had happened to connections before this packet came must be known before it counts as a sign of life.
-  read_monitor(now);
+  // (Looking costs a system call, and of in-process connections the monitor knows nothing.)
+  if (received->connection >= 0) read_monitor(now);
   if (received->frames.size() < 2) {
     ++refused_;
     return true;

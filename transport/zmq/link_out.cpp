@@ -51,6 +51,7 @@ LinkOut& LinkOut::operator=(LinkOut&& other) noexcept {
   monitor_ = std::move(other.monitor_);
   address_ = std::move(other.address_);
   is_inproc_ = other.is_inproc_;
+  is_flowing_ = other.is_flowing_;
   sender_ = std::move(other.sender_);
   refused_ = other.refused_;
   return *this;
@@ -94,7 +95,7 @@ std::vector<Message> LinkOut::close(TimePoint now) {
 void LinkOut::read_all(TimePoint now) {
   static constexpr ReceiveLimits kHeaderOnly{1, kMaxHeaderBytes};
   while (auto received = socket_.receive(kHeaderOnly)) {
-    read_monitor(now);
+    if (received->connection >= 0) read_monitor(now);
     if (received->frames.size() != 1) {
       ++refused_;
       continue;
@@ -112,20 +113,25 @@ void LinkOut::read_all(TimePoint now) {
 void LinkOut::read_monitor(TimePoint now) {
   while (const auto event = monitor_.next()) {
     if (event->kind == ConnectionEvent::Kind::kEstablished) sender_.on_connected(now);
-    if (event->kind == ConnectionEvent::Kind::kDisconnected) sender_.on_disconnected(now);
+    if (event->kind != ConnectionEvent::Kind::kDisconnected) continue;
+    is_flowing_ = false;
+    sender_.on_disconnected(now);
   }
 }
 
-// Asks the socket first: a packet that it refuses would have to be found missing by the protocol.
+// Asks the socket first, unless it took the last packet (asking costs a system call, and credit ends before its
+// high-water mark): a packet that it refuses has to be found missing by the protocol.
 void LinkOut::write_all(TimePoint now) {
-  while (sender_.has_packet() && socket_.writable()) {
+  while (sender_.has_packet() && (is_flowing_ || socket_.writable())) {
     const auto packet = sender_.next_packet(now);
     const Frame header = encode_header(packet->header);
-    if (socket_.send({&header, 1}, packet->payload) != Socket::Sent::kYes) return;
+    is_flowing_ = socket_.send({&header, 1}, packet->payload) == Socket::Sent::kYes;
+    if (!is_flowing_) return;
   }
 }
 
 void LinkOut::reconnect() {
+  is_flowing_ = false;
   socket_.disconnect(address_);
   const auto connected = socket_.connect(address_);
   SLUICE_CHECK(connected.ok());  // It was accepted before, and in-process nobody needs to listen.

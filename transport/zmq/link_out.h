@@ -64,6 +64,7 @@ class LinkOut {
   SocketMonitor monitor_;
   std::string address_;
   bool is_inproc_ = false;
+  bool is_flowing_ = false;  // The socket took the last packet.
   LinkSender sender_;
   std::uint64_t refused_ = 0;
 };
