@@ -1,12 +1,19 @@
 #include "actors/batcher_actor.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
+#include "actors/log.h"
 #include "base/check.h"
 
 namespace sluice::actors {
+
+namespace {
+
+LogEvent dropped_message(std::string_view sender, const Error& error) {
+  return LogEvent(LogLevel::kError, "batcher", "message dropped").with("from", sender).with("error", to_string(error));
+}
+
+}  // namespace
 
 BatcherActor::BatcherActor(caf::actor_config& config, std::unique_ptr<BatcherPorts> ports, BatcherSettings settings,
                            transport::Context context, caf::actor ingress)
@@ -53,7 +60,9 @@ void BatcherActor::detach(const PipelineLost& lost) {
 void BatcherActor::report_broken(const std::string& reason) {
   if (is_broken_) return;
   is_broken_ = true;
-  spdlog::warn("batcher: epoch {}: {}", scheduler_.epoch().value, reason);
+  write_log(LogEvent(LogLevel::kWarn, "batcher", "pipeline broken")
+                .with("epoch", scheduler_.epoch().value)
+                .with("reason", reason));
   caf::anon_send(supervisor_, PipelineBroken{scheduler_.epoch(), reason});
 }
 
@@ -101,7 +110,7 @@ bool BatcherActor::take_signal(TimePoint now) {
   auto input = ports_->from_responder.receive<ResponderSignal>(now);
   if (!input) return false;
   if (!input->ok()) {
-    spdlog::error("batcher: dropped a message of the responder: {}", to_string(input->error()));
+    write_log(dropped_message("responder", input->error()));
   } else if (const auto* stop = std::get_if<StreamStop>(&**input)) {
     scheduler_.stop(*stop, now);
   } else {
@@ -117,7 +126,7 @@ bool BatcherActor::take_sequence(TimePoint now) {
   auto input = ports_->from_tokenizer.receive<BatcherInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    spdlog::error("batcher: dropped a message of the tokenizer: {}", to_string(input->error()));
+    write_log(dropped_message("tokenizer", input->error()));
   } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {
     start(std::move(*sequence), now);
   } else {
@@ -137,8 +146,12 @@ void BatcherActor::start(SequenceStart start, TimePoint now) {
     ports_->to_responder.send(end, now);
     return;
   }
+  const SequenceId sequence = start.sequence;
   const Result<void> started = scheduler_.start(std::move(start), now);
-  if (!started.ok()) spdlog::error("batcher: refused a sequence: {}", to_string(started.error()));
+  if (started.ok()) return;
+  write_log(LogEvent(LogLevel::kError, "batcher", "sequence refused")
+                .with("sequence", sequence.value)
+                .with("error", to_string(started.error())));
 }
 
 bool BatcherActor::take_result(TimePoint now) {

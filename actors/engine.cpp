@@ -178,6 +178,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.results_address = results->address();
   supervision.worker_program = options.worker_program;
   supervision.worker_log_level = options.worker_log_level;
+  supervision.worker_log_format = options.worker_log_format;
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 

@@ -25,6 +25,7 @@ namespace sluice::actors {
 struct EngineOptions {
   std::string worker_program = "/proc/self/exe";  // Runs "worker" for stages on host "spawn".
   std::string worker_log_level = "info";
+  std::string worker_log_format = "text";
 };
 
 class Engine {

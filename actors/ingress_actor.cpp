@@ -1,8 +1,8 @@
 #include "actors/ingress_actor.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include "actors/log.h"
 #include "base/check.h"
 #include "transport/codec/client_codec.h"
 
@@ -28,6 +28,7 @@ IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPor
       ports_(std::move(ports)),
       message_bytes_max_(ledger_config.message_bytes_max),
       ledger_(std::move(ledger_config)),
+      journal_(is_logged(LogLevel::kDebug)),
       engine_(std::move(engine)) {
   ledger_.set_unavailable(std::move(unavailable));
 }
@@ -41,6 +42,7 @@ caf::message_handler IngressActor::make_behavior() {
 }
 
 void IngressActor::close() {
+  write_log(journal_.finish());
   ports_.reset();
   engine_ = nullptr;
   drain_.reset();
@@ -89,6 +91,7 @@ void IngressActor::advance(TimePoint now) {
     }
   }
   if (ledger_.next_timer() <= now && has_room()) send(ledger_.on_timer(now), now);
+  write_log(journal_.on_timer(now));
   finish_drain();
 }
 
@@ -117,7 +120,9 @@ bool IngressActor::take_answer(TimePoint now) {
   auto input = ports_->from_responder.receive<IngressInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    spdlog::error("ingress: dropped a message of the responder: {}", to_string(input->error()));
+    write_log(LogEvent(LogLevel::kError, "ingress", "message dropped")
+                  .with("from", "responder")
+                  .with("error", to_string(input->error())));
   } else if (const auto* answer = std::get_if<ClientAnswer>(&**input)) {
     forward(*answer, now);
   } else {
@@ -135,6 +140,7 @@ void IngressActor::forward(const ClientAnswer& answer, TimePoint now) {
 }
 
 void IngressActor::send(IngressActions actions, TimePoint now) {
+  write_log(journal_.note(actions, now));
   for (const ResponderInput& message : actions.to_responder) ports_->to_responder.send_any(message, now);
   for (const TokenizerInput& message : actions.to_tokenizer) ports_->to_tokenizer.send_any(message, now);
   for (const auto& [route, message] : actions.to_clients) send_to_client(route, transport::encode(message), now);

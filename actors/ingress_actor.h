@@ -7,12 +7,14 @@
 //           of waiting actors can form.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "actors/control_messages.h"
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
 #include "pipeline/request/ledger.h"
+#include "pipeline/request/request_journal.h"
 #include "transport/zmq/router_socket.h"
 
 namespace sluice::actors {
@@ -33,7 +35,9 @@ class IngressActor final : public PollingActor {
  protected:
   caf::message_handler make_behavior() override;
   void watch(transport::Poller& poller) const override;
-  TimePoint next_timer() const override { return has_room() ? ledger_.next_timer() : TimePoint::never(); }
+  TimePoint next_timer() const override {
+    return std::min(journal_.next_timer(), has_room() ? ledger_.next_timer() : TimePoint::never());
+  }
   void advance(TimePoint now) override;
   void close() override;
 
@@ -50,6 +54,7 @@ class IngressActor final : public PollingActor {
   std::unique_ptr<IngressPorts> ports_;
   std::uint32_t message_bytes_max_;
   Ledger ledger_;
+  IngressJournal journal_;
   caf::actor engine_;
   Epoch ended_epoch_{0};  // Of the last loss: its late news of being up are stale.
   bool is_available_ = false;

@@ -1,7 +1,7 @@
 #include "actors/responder_actor.h"
 
-#include <spdlog/spdlog.h>
-
+#include "actors/log.h"
+#include "pipeline/request/request_journal.h"
 #include "transport/codec/client_codec.h"
 
 namespace sluice::actors {
@@ -55,7 +55,7 @@ bool ResponderActor::take_one(InPort& port, TimePoint now) {
   if (input->ok()) {
     send(table_.on_message(std::move(**input), now), now);
   } else {
-    spdlog::error("responder: dropped a message: {}", to_string(input->error()));
+    write_log(LogEvent(LogLevel::kError, "responder", "message dropped").with("error", to_string(input->error())));
   }
   port.consumed();
   return true;
@@ -63,6 +63,7 @@ bool ResponderActor::take_one(InPort& port, TimePoint now) {
 
 void ResponderActor::send(const ResponderActions& actions, TimePoint now) {
   for (const ResponderSignal& signal : actions.to_batcher) ports_->to_batcher.send_any(signal, now);
+  for (const RequestEnded& ended : actions.ended) write_log(event_of(ended));
   for (const IngressInput& answer : actions.to_ingress) ports_->to_ingress.send_any(answer, now);
 }
 

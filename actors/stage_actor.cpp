@@ -1,6 +1,6 @@
 #include "actors/stage_actor.h"
 
-#include <spdlog/spdlog.h>
+#include "actors/log.h"
 
 namespace sluice::actors {
 
@@ -121,7 +121,10 @@ void StageActor::close() {
 }
 
 void StageActor::fail(Error error) {
-  spdlog::error("stage {}: {}", assigned_->stage, to_string(error));
+  write_log(LogEvent(LogLevel::kError, "stage", "stage failed")
+                .with("stage", assigned_->stage)
+                .with("epoch", assigned_->epoch.value)
+                .with("error", to_string(error)));
   const StageFailed failed{assigned_->epoch, assigned_->stage, std::move(error)};
   release();
   caf::anon_send(owner_, failed);

@@ -1,10 +1,10 @@
 #include "actors/supervisor_actor.h"
 
 #include <poll.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
+#include "actors/log.h"
 #include "actors/stage_assignments.h"
 #include "transport/codec/control_codec.h"
 
@@ -18,6 +18,10 @@ std::string with_epoch(std::string address, Epoch epoch) {
     address.replace(at, placeholder.size(), std::to_string(epoch.value));
   }
   return address;
+}
+
+LogEvent event(LogLevel level, std::string_view sentence) {
+  return LogEvent(level, "supervisor", sentence);
 }
 
 bool has_ended(const ChildProcess& child) {
@@ -81,6 +85,9 @@ void SupervisorActor::advance(TimePoint now) {
   }
   if (membership_.next_timer() <= now) membership_.on_timer(now);
   carry_out_actions(now);
+  if (const std::uint64_t count = nonsense_.take_counted(now)) {
+    write_log(event(LogLevel::kWarn, "worker message refused").with("count", count));
+  }
 }
 
 void SupervisorActor::close() {
@@ -94,7 +101,7 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
                                           TimePoint now) {
   Result<WorkerMessage> decoded = transport::decode_worker_message(message);
   if (!decoded.ok()) {
-    spdlog::warn("supervisor: ignored a message: {}", to_string(decoded.error()));
+    log_nonsense(decoded.error(), now);
     return;
   }
   if (const auto* hello = std::get_if<WorkerHello>(&*decoded)) return take_hello(route, *hello, now);
@@ -124,14 +131,23 @@ void SupervisorActor::take_ready(const std::string& worker, const StageReady& re
 void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
   const Result<void> accepted = membership_.on_hello(hello, now);
   if (!accepted.ok()) {
-    spdlog::warn("supervisor: refused a worker: {}", accepted.error().message);
+    log_nonsense(accepted.error(), now);
     return refuse(route, accepted.error());
   }
   routes_[hello.name] = route;
   const Result<bool> sent = control_->send(route, transport::encode(HeadMessage{WorkerWelcome{}}));
   if (!sent.ok()) return lose(hello.name, "it left at once", now);
-  spdlog::info("supervisor: worker {} (process {}, {} cpus, {}) is here", hello.name, hello.process_id, hello.cpus,
-               hello.kernel_path);
+  write_log(event(LogLevel::kInfo, "worker here")
+                .with("worker", hello.name)
+                .with("pid", hello.process_id)
+                .with("cpus", hello.cpus)
+                .with("kernel_path", hello.kernel_path));
+}
+
+// Whoever reaches the control address can cause it at will.
+void SupervisorActor::log_nonsense(const Error& error, TimePoint now) {
+  if (!nonsense_.take(now)) return;
+  write_log(event(LogLevel::kWarn, "worker message refused").with("count", 1).with("error", to_string(error)));
 }
 
 void SupervisorActor::refuse(const transport::Route& route, const Error& error) {
@@ -151,7 +167,7 @@ std::optional<std::string> SupervisorActor::worker_at(const transport::Route& ro
 }
 
 void SupervisorActor::lose(const std::string& worker, const std::string& reason, TimePoint now) {
-  spdlog::warn("supervisor: worker {} was lost: {}", worker, reason);
+  write_log(event(LogLevel::kWarn, "worker lost").with("worker", worker).with("reason", reason));
   routes_.erase(worker);
   membership_.on_worker_lost(worker, reason, now);
 }
@@ -192,11 +208,11 @@ void SupervisorActor::carry_out_actions(TimePoint now) {
 }
 
 void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
-  auto child = ChildProcess::start(settings_.worker_program,
-                                   {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
-                                    settings_.worker_log_level, "--spawned"});
+  auto child = ChildProcess::start(
+      settings_.worker_program, {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
+                                 settings_.worker_log_level, "--log-format", settings_.worker_log_format, "--spawned"});
   if (!child.ok()) return lose(action.worker, child.error().message, now);
-  spdlog::info("supervisor: started {} as process {}", action.worker, child->pid());
+  write_log(event(LogLevel::kInfo, "worker started").with("worker", action.worker).with("pid", child->pid()));
   children_.insert_or_assign(action.worker, std::move(*child));
 }
 
@@ -222,19 +238,22 @@ void SupervisorActor::carry_out(const ConnectStage& action, TimePoint now) {
 }
 
 void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
-  spdlog::info("supervisor: the pipeline is up (epoch {})", action.epoch.value);
+  write_log(event(LogLevel::kInfo, "pipeline up").with("epoch", action.epoch.value));
   caf::anon_send(peers_.batcher, PipelineReady{action.epoch, action.input_address, caf::actor_cast<caf::actor>(this)});
 }
 
 void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {
-  spdlog::warn("supervisor: the pipeline is down: {}", action.error.message);
+  write_log(
+      event(LogLevel::kWarn, "pipeline down").with("epoch", action.epoch.value).with("error", to_string(action.error)));
   const Error lacks = membership_.unavailable().value_or(action.error);
   caf::anon_send(peers_.ingress, Availability{Epoch{action.epoch.value + 1}, lacks, action.error});
   caf::anon_send(peers_.batcher, PipelineLost{action.epoch, action.error});
 }
 
 void SupervisorActor::carry_out(const LoadFailed& action, TimePoint) {
-  spdlog::error("supervisor: stage {} cannot be loaded: {}", action.stage, to_string(action.error));
+  write_log(event(LogLevel::kError, "stage cannot be loaded")
+                .with("stage", action.stage)
+                .with("error", to_string(action.error)));
   EngineReport report;
   report.kind = EngineReport::Kind::kLoadFailed;
   report.error = action.error;

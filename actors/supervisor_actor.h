@@ -6,6 +6,7 @@
 // Errors:  messages of workers are hostile bytes: what is none is logged and ignored. A worker that dies is an event.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "actors/child_process.h"
 #include "actors/control_messages.h"
 #include "actors/polling_actor.h"
+#include "pipeline/log/line_rate.h"
 #include "pipeline/membership/membership.h"
 #include "transport/zmq/router_socket.h"
 
@@ -34,6 +36,7 @@ struct SupervisorSettings {
   std::string results_address;  // Of the batcher, where the last stage sends to.
   std::string worker_program;   // Runs spawned workers.
   std::string worker_log_level = "info";
+  std::string worker_log_format = "text";
   MembershipLimits limits;
 };
 
@@ -58,7 +61,7 @@ class SupervisorActor final : public PollingActor {
  protected:
   caf::message_handler make_behavior() override;
   void watch(transport::Poller& poller) const override;
-  TimePoint next_timer() const override { return membership_.next_timer(); }
+  TimePoint next_timer() const override { return std::min(membership_.next_timer(), nonsense_.next_timer()); }
   void advance(TimePoint now) override;
   void close() override;
 
@@ -68,6 +71,7 @@ class SupervisorActor final : public PollingActor {
   void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
   void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
   void note_progress(const std::string& worker, const LoadProgress& progress);
+  void log_nonsense(const Error& error, TimePoint now);
   void refuse(const transport::Route& route, const Error& error);
   std::optional<std::string> worker_at(const transport::Route& route) const;
   void lose_route(const transport::Route& route, TimePoint now);
@@ -93,6 +97,7 @@ class SupervisorActor final : public PollingActor {
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
   std::vector<std::uint64_t> loaded_bytes_;         // By stage.
+  LineRate nonsense_{1};                            // Messages ignored and workers refused.
   bool has_begun_ = false;
 };
 

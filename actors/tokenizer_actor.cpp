@@ -1,8 +1,8 @@
 #include "actors/tokenizer_actor.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
+
+#include "actors/log.h"
 
 namespace sluice::actors {
 
@@ -33,7 +33,9 @@ void TokenizerActor::advance(TimePoint now) {
     if (input->ok()) {
       take(**input, now);
     } else {
-      spdlog::error("tokenizer: dropped a message of the ingress: {}", to_string(input->error()));
+      write_log(LogEvent(LogLevel::kError, "tokenizer", "message dropped")
+                    .with("from", "ingress")
+                    .with("error", to_string(input->error())));
     }
     ports_->from_ingress.consumed();
     now = this->now();

@@ -1,7 +1,6 @@
 #include "actors/worker_actor.h"
 
-#include <spdlog/spdlog.h>
-
+#include "actors/log.h"
 #include "actors/stage_actor.h"
 #include "transport/codec/control_codec.h"
 
@@ -10,6 +9,10 @@ namespace sluice::actors {
 namespace {
 
 constexpr std::uint32_t kStagesMax = 256;
+
+LogEvent event(LogLevel level, std::string_view sentence) {
+  return LogEvent(level, "worker", sentence);
+}
 
 // "tcp://127.0.0.1:*" on the host that this worker is reached at.
 std::string on_host(const std::string& address, const std::string& host) {
@@ -47,7 +50,7 @@ void WorkerActor::advance(TimePoint now) {
     if (decoded.ok()) {
       take_head_message(*decoded, now);
     } else {
-      spdlog::warn("worker: ignored a message: {}", to_string(decoded.error()));
+      write_log(event(LogLevel::kWarn, "message ignored").with("error", to_string(decoded.error())));
     }
   }
   // A connection that is established while we are registered follows one whose loss was too short to be seen.
@@ -62,7 +65,7 @@ void WorkerActor::advance(TimePoint now) {
 
 // Not the head's any more: a named worker registers again.
 void WorkerActor::start_over(const Error& reason, TimePoint hello_at) {
-  spdlog::warn("worker: {}", to_string(reason));
+  write_log(event(LogLevel::kWarn, "starts over").with("reason", to_string(reason)));
   release_stages();
   if (settings_.is_spawned) return end(reason);
   hello_at_ = hello_at;
@@ -76,7 +79,7 @@ void WorkerActor::say_hello(TimePoint now) {
 
 void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
   if (std::holds_alternative<WorkerWelcome>(message)) {
-    if (!is_registered()) spdlog::info("worker: {} is registered", settings_.hello.name);
+    if (!is_registered()) write_log(event(LogLevel::kInfo, "registered").with("worker", settings_.hello.name));
     hello_at_ = TimePoint::never();
     refused_since_.reset();
   } else if (const auto* refused = std::get_if<WorkerRefused>(&message)) {
@@ -124,7 +127,7 @@ void WorkerActor::release_stages() {
 
 void WorkerActor::tell_head(const WorkerMessage& message) {
   // Lost with the connection: then the head assigns anew.
-  if (!head_->send(transport::encode(message))) spdlog::warn("worker: the head cannot be reached");
+  if (!head_->send(transport::encode(message))) write_log(event(LogLevel::kWarn, "head cannot be reached"));
 }
 
 void WorkerActor::end(Error error) {

@@ -25,7 +25,7 @@ namespace {
 
 struct ServeOptions {
   std::string file;
-  std::string log_level = "info";
+  LogOptions log;
   std::uint32_t drain_ms = 30'000;
 };
 
@@ -63,11 +63,12 @@ ExitCode drain(actors::Engine& engine, std::uint32_t drain_ms) {
 }
 
 ExitCode run_serve(const ServeOptions& options) {
-  set_up_log("sluice", options.log_level);
+  const Log log("sluice", options.log);
   std::atomic<bool>& interrupted = interrupt_flag();
   const Result<topology::Plan> plan = load_plan(options.file);
   if (!plan.ok()) return report(plan.error());
-  auto engine = actors::Engine::start(*plan, {.worker_log_level = options.log_level});
+  auto engine =
+      actors::Engine::start(*plan, {.worker_log_level = options.log.level, .worker_log_format = options.log.format});
   if (!engine.ok()) return report(engine.error());
   std::cout << "ingress " << (*engine)->ingress_address() << '\n';
   if (!(*engine)->control_address().empty()) std::cout << "control " << (*engine)->control_address() << '\n';
@@ -101,9 +102,7 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   CLI::App* verb = app.add_subcommand("serve", "Run the engine that a topology file describes");
   const auto options = std::make_shared<ServeOptions>();
   verb->add_option("FILE", options->file, "Topology file (TOML)")->required();
-  verb->add_option("--log-level", options->log_level, "debug, info, warn, error or off")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
-      ->capture_default_str();
+  add_log_options(*verb, options->log);
   verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")
       ->capture_default_str();
   verb->footer(R"(

@@ -15,11 +15,11 @@ namespace {
 
 struct WorkerFlags {
   actors::WorkerOptions worker;
-  std::string log_level = "info";
+  LogOptions log;
 };
 
 ExitCode run(const WorkerFlags& flags) {
-  set_up_log(flags.worker.name, flags.log_level);
+  const Log log(flags.worker.name, flags.log);
   std::atomic<bool>& interrupted = interrupt_flag();
   const Result<void> ended = actors::run_worker(flags.worker, interrupted);
   return ended.ok() ? kExitOk : report(ended.error());
@@ -33,9 +33,7 @@ void add_worker(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--connect", flags->worker.connect, "The head's control address (printed by serve)")->required();
   verb->add_option("--name", flags->worker.name, "The worker's name in the topology file")->required();
   verb->add_option("--host", flags->worker.host, "Loopback address of this worker's stages; default 127.0.0.1");
-  verb->add_option("--log-level", flags->log_level, "debug, info, warn, error or off")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
-      ->capture_default_str();
+  add_log_options(*verb, flags->log);
   verb->add_flag("--spawned", flags->worker.is_spawned, "End with the head")->group("");
   verb->footer(R"(
 Registers with the head and runs the stages that the topology file gives to its name. Loses nothing but its stages when

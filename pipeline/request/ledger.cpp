@@ -67,6 +67,7 @@ IngressActions Ledger::on_disconnected(const ClientRoute& route, TimePoint now) 
 void Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions& out) {
   const Connection* connection = sessions_.connection(route);
   if (connection == nullptr) return;
+  out.news.emplace_back(ClientLost{connection->session, static_cast<std::uint32_t>(connection->attachments.size())});
   std::vector<std::uint64_t> lost;
   for (const auto& [request_id, attachment] : connection->attachments) lost.push_back(attachment);
   std::sort(lost.begin(), lost.end());  // The map's order is no one's business.
@@ -92,6 +93,7 @@ void Ledger::on_message(const ClientRoute& route, Hello hello, TimePoint now, co
   disconnect(route, now, out);
   auto session = sessions_.open(route, hello.session, entropy.token, now);
   if (!session) return refuse(route, "", session.error(), out);
+  out.news.emplace_back(ClientConnected{std::move(hello.client_name), *session, hello.session.has_value()});
   Welcome welcome;
   welcome.session = *session;
   welcome.model = config_.model;
@@ -150,6 +152,7 @@ void Ledger::accept(const ClientRoute& route, Generate generate, const Entropy& 
   const std::uint64_t attachment = add_attachment(route, sequence, entered, false);
 
   out.to_clients.emplace_back(route, Accepted{generate.request_id, seed});
+  out.news.emplace_back(RequestAccepted{sequence, generate.request_id, entered.session});
   out.to_responder.emplace_back(StreamOpen{sequence, generate.request_id, route_of(attachment),
                                            std::move(generate.stop), generate.stop_token_ids, seed, credit_tokens});
   Submission submission;

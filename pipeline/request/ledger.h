@@ -45,6 +45,7 @@
 #include "pipeline/request/admission.h"
 #include "pipeline/request/body_hash.h"
 #include "pipeline/request/limits.h"
+#include "pipeline/request/request_news.h"
 #include "pipeline/request/session_table.h"
 
 namespace sluice {
@@ -71,6 +72,7 @@ struct IngressActions {
   std::vector<ResponderInput> to_responder;  // Send these first.
   std::vector<TokenizerInput> to_tokenizer;
   std::vector<std::pair<ClientRoute, ServerMessage>> to_clients;
+  std::vector<IngressNews> news;
 };
 
 struct LedgerStats {

@@ -59,23 +59,25 @@ StreamStop Stream::fail(Error error) {
   return {sequence_, static_cast<std::uint32_t>(log_.num_tokens())};
 }
 
-void Stream::end(StreamEnd end, AnswerSink& sink) {
+RequestEnded Stream::end(StreamEnd end, AnswerSink& sink) {
   SLUICE_CHECK(!is_ended());
   std::variant<FinishReason, Error> outcome = decided_ ? std::move(*decided_) : std::move(end.outcome);
   if (!log_.is_over() && log_.finish() && std::holds_alternative<FinishReason>(outcome)) outcome = FinishReason::kStop;
   bool is_urgent = true;
+  end.usage.output_tokens = static_cast<std::uint32_t>(log_.num_tokens());
+  RequestEnded ended{sequence_, request_id_, outcome, end.usage, end.times};
   if (auto* error = std::get_if<Error>(&outcome)) {
     is_worth_keeping_ = !is_retryable(error->code);
     terminal_ = sink.encode(Failed{request_id_, std::move(*error)});
   } else {
     const FinishReason reason = std::get<FinishReason>(outcome);
-    end.usage.output_tokens = static_cast<std::uint32_t>(log_.num_tokens());
     is_urgent = reason == FinishReason::kCancelled;
     is_worth_keeping_ = true;
     terminal_ = sink.encode(Finished{request_id_, reason, end.usage, end.times, std::move(end.prompt_logprobs)});
   }
   deliver(sink);
   if (is_urgent) dismiss_all(sink);
+  return ended;
 }
 
 void Stream::dismiss_all(AnswerSink& sink) {

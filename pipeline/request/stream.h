@@ -19,6 +19,7 @@
 #include "base/messages/client.h"
 #include "base/messages/pipeline.h"
 #include "pipeline/request/output_log.h"
+#include "pipeline/request/request_news.h"
 
 namespace sluice {
 
@@ -53,7 +54,7 @@ class Stream {
   StreamStop fail(Error error);
 
   // Fixes the terminal message, and sends what may be sent. Once.
-  void end(StreamEnd end, AnswerSink& sink);
+  RequestEnded end(StreamEnd end, AnswerSink& sink);
   // Sends the terminal message to everybody still attached, credit or not. After end().
   void dismiss_all(AnswerSink& sink);
 

@@ -142,7 +142,7 @@ void StreamTable::on(StreamEnd end, TimePoint now, ResponderActions& out) {
     return;
   }
   AnswerSink answers = sink(out);
-  at->second.stream.end(std::move(end), answers);
+  out.ended.push_back(at->second.stream.end(std::move(end), answers));
   settle(sequence, now, out);
 }
 

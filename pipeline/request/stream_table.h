@@ -43,6 +43,7 @@
 #include "base/messages/client.h"
 #include "base/messages/pipeline.h"
 #include "pipeline/request/early_streams.h"
+#include "pipeline/request/request_news.h"
 #include "pipeline/request/retention.h"
 #include "pipeline/request/stream.h"
 
@@ -61,6 +62,7 @@ struct StreamTableConfig {
 struct ResponderActions {
   std::vector<IngressInput> to_ingress;  // In this order.
   std::vector<ResponderSignal> to_batcher;
+  std::vector<RequestEnded> ended;
 };
 
 struct StreamTableStats {

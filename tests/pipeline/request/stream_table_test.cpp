@@ -52,6 +52,13 @@ struct Desk {
     return send(StreamEnd{{sequence}, std::move(outcome), {5, 99, 1}, {1, 2, 3, 4}, {-0.5f}});
   }
 
+  // What was told of its end.
+  RequestEnded ended(std::uint64_t sequence, std::variant<FinishReason, Error> outcome = FinishReason::kLength) {
+    const ResponderActions out = end(sequence, std::move(outcome));
+    REQUIRE(out.ended.size() == 1);
+    return out.ended[0];
+  }
+
   ResponderActions note(ResponderActions out) {
     table.check_invariants();
     for (const IngressInput& message : out.to_ingress) {
@@ -108,6 +115,19 @@ TEST_SUITE("pipeline/request/stream_table") {
     CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
     CHECK(desk.table.stats().streams_kept == 1);
     CHECK(desk.table.stats().tokens_total == 4);
+  }
+
+  TEST_CASE("the news of an end say what the client gets, with the tokens that count") {
+    Desk desk;
+    const std::vector<TokenId> ids = ids_of("Once upon a time");
+    for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) desk.open(sequence, 100, {" a"});
+    desk.tokens(1, 0, ids);
+    desk.tokens(2, 0, {ids[0]});
+    const Error error{ErrorCode::kStageLost, "lost", 100};
+
+    CHECK(desk.ended(1) == RequestEnded{{1}, "a", FinishReason::kStop, {5, 2, 1}, {1, 2, 3, 4}});
+    CHECK(desk.ended(2) == RequestEnded{{2}, "a", FinishReason::kLength, {5, 1, 1}, {1, 2, 3, 4}});
+    CHECK(desk.ended(3, error) == RequestEnded{{3}, "a", error, {5, 0, 1}, {1, 2, 3, 4}});
   }
 
   TEST_CASE("an unfinished character is let out at the end, in a message of text alone") {
