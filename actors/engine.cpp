@@ -41,17 +41,15 @@ struct Model {
 
 Result<Model> load_model(const topology::Plan& plan) {
   const std::filesystem::path directory = plan.topology.model.path;
-  auto tokenizer = Tokenizer::load(directory);
-  if (!tokenizer.ok()) return std::move(tokenizer).error();
-  auto chat_template = load_chat_template(directory);
-  if (!chat_template.ok()) return std::move(chat_template).error();
+  const PromptLimits limits{static_cast<TokenId>(plan.model.vocab_size), plan.context_tokens};
+  const bool has_weights = plan.topology.model.weights == WeightsKind::kFile;
+  auto text = load_text_model(directory, limits, has_weights ? TextFiles::kRequired : TextFiles::kOptional);
+  if (!text.ok()) return std::move(text).error();
   auto defaults = load_generation_defaults(directory, plan.model);
   if (!defaults.ok()) return std::move(defaults).error();
   const auto path = kernels::parse_isa_path(plan.topology.kernels.path);
   if (!path.ok()) return path.error();
-  const PromptLimits limits{static_cast<TokenId>(plan.model.vocab_size), plan.context_tokens};
-  return Model{
-      {std::move(*tokenizer), std::move(*chat_template), limits}, std::move(*defaults), std::string(to_string(*path))};
+  return Model{std::move(*text), std::move(*defaults), std::string(to_string(*path))};
 }
 
 LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {

@@ -30,6 +30,8 @@ Result<StageSpec> make_spec(const StageAssign& assign) {
   if (!path.ok()) return path.error();
   StageSpec spec;
   spec.model_dir = assign.model_path;
+  spec.weights = assign.weights;
+  spec.mock = assign.mock;
   spec.first_layer = assign.first_layer;
   spec.num_layers = assign.num_layers;
   spec.dtype = assign.dtype;

@@ -56,6 +56,8 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.block_tokens = plan.topology.batcher.block_tokens;
   assign.num_blocks = plan.num_blocks;
   assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
+  assign.weights = plan.topology.model.weights;
+  assign.mock = plan.topology.mock;
   assign.links = plan.topology.links.settings();
   return assign;
 }

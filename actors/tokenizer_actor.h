@@ -10,7 +10,7 @@
 
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
-#include "pipeline/text/prompt_encoder.h"
+#include "pipeline/text/text_model.h"
 
 namespace sluice::actors {
 
@@ -18,12 +18,6 @@ struct TokenizerPorts {
   InPort from_ingress;
   OutPort to_batcher;
   OutPort to_responder;
-};
-
-struct TextModel {
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const ChatTemplate> chat_template;
-  PromptLimits limits;
 };
 
 class TokenizerActor final : public PollingActor {

@@ -15,6 +15,8 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/id.h"
+#include "base/mock_model.h"
+#include "base/weights_kind.h"
 
 namespace sluice {
 
@@ -72,6 +74,8 @@ struct StageAssign {
   std::uint32_t block_tokens = 16;
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
+  WeightsKind weights = WeightsKind::kFile;
+  MockCosts mock;             // kMock.
   std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
   LinkSettings links;
 

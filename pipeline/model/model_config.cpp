@@ -65,6 +65,7 @@ void read_common(JsonReader& json, ModelConfig& config) {
   config.num_hidden_layers = size(json, "num_hidden_layers", kLayersMax);
   config.max_position_embeddings = size(json, "max_position_embeddings", kContextTokensMax, 2048);
   config.rms_norm_eps = json.number("rms_norm_eps", 1e-12, 0.1, 1e-6);
+  config.initializer_range = json.number("initializer_range", 0.0, 1.0, 0.02);
   config.tie_word_embeddings = json.flag("tie_word_embeddings", false);
   const auto bos = json.token_ids("bos_token_id", config.vocab_size, 1);
   if (!bos.empty()) config.bos_token_id = bos.front();

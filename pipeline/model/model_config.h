@@ -77,6 +77,7 @@ struct ModelConfig {
   std::uint32_t num_hidden_layers = 0;
   std::uint32_t max_position_embeddings = 0;  // The context: prompt and output together.
   float rms_norm_eps = 1e-6f;
+  float initializer_range = 0.02f;   // Standard deviation of weights before training; for random ones.
   bool tie_word_embeddings = false;  // The embedding table is the output head as well.
   AttentionConfig attention;
   FeedForwardConfig feed_forward;

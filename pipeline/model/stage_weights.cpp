@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "pipeline/model/mapped_file.h"
+#include "pipeline/model/random_weights.h"
 
 namespace sluice {
 namespace {
@@ -55,45 +56,63 @@ void touch(std::span<const std::byte> part) {
 
 class StageWeights::Loader {
  public:
-  Loader(StageWeights& weights, DType dtype, const LoadProgressCallback& progress, std::uint64_t bytes_total)
-      : weights_(weights), dtype_(dtype), progress_(progress), bytes_total_(bytes_total) {
+  Loader(StageWeights& weights, const ModelConfig& config, DType dtype, const LoadProgressCallback& progress,
+         std::uint64_t bytes_total)
+      : weights_(weights), config_(config), dtype_(dtype), progress_(progress), bytes_total_(bytes_total) {
     report(0);
   }
 
   Result<kernels::WeightView> load(const DecoderTensor& tensor) {
+    const auto data = weights_.checkpoint_ ? read(tensor) : draw(tensor);
+    if (!data.ok()) return data.error();
+    return kernels::WeightView{*data, dtype_, static_cast<std::size_t>(tensor.rows),
+                               static_cast<std::size_t>(tensor.columns)};
+  }
+
+ private:
+  Result<const std::byte*> read(const DecoderTensor& tensor) {
     const std::vector<std::uint64_t> shape =
         tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
-    auto found = weights_.checkpoint_.find(tensor.name, shape);
+    auto found = weights_.checkpoint_->find(tensor.name, shape);
     if (!found.ok()) return found.error();
     if (!found->dtype.has_value()) {
       return Error{ErrorCode::kModelLoadFailed,
                    "tensor '" + tensor.name + "' has dtype " + std::string(found->dtype_name) + ", not supported"};
     }
     will_need(found->bytes);
-    const std::byte* data = found->bytes.data();
-    if (*found->dtype != dtype_) {
-      const auto converted = allocate(tensor);
-      if (!converted.ok()) return converted.error();
-      data = *converted;
+    if (*found->dtype == dtype_) {
+      in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
+        touch(found->bytes.subspan(begin * size_bytes(dtype_), (end - begin) * size_bytes(dtype_)));
+      });
+      return found->bytes.data();
     }
-    // In pieces, so that progress shows inside a large tensor as well.
+    const auto converted = allocate(tensor);
+    if (!converted.ok()) return converted.error();
+    in_pieces(tensor, [&](std::size_t begin, std::size_t end) { convert(*found, begin, end, dtype_, *converted); });
+    return static_cast<const std::byte*>(*converted);
+  }
+
+  Result<const std::byte*> draw(const DecoderTensor& tensor) {
+    const auto drawn = allocate(tensor);
+    if (!drawn.ok()) return drawn.error();
+    in_pieces(tensor,
+              [&](std::size_t begin, std::size_t end) { draw_weights(tensor, config_, begin, end, dtype_, *drawn); });
+    return static_cast<const std::byte*>(*drawn);
+  }
+
+  // Fills elements [begin, end) at a time, so that progress shows inside a large tensor as well.
+  template <class Fill>
+  void in_pieces(const DecoderTensor& tensor, const Fill& fill) {
     const auto elements = static_cast<std::size_t>(tensor.elements());
     const std::size_t piece = kProgressBytes / size_bytes(dtype_);
     for (std::size_t begin = 0; begin < elements; begin += piece) {
       const std::size_t end = std::min(elements, begin + piece);
-      if (*found->dtype != dtype_) {
-        convert(*found, begin, end, dtype_, weights_.converted_.back().get());
-      } else {
-        touch(found->bytes.subspan(begin * size_bytes(dtype_), (end - begin) * size_bytes(dtype_)));
-      }
+      fill(begin, end);
       report((end - begin) * size_bytes(dtype_));
     }
-    return kernels::WeightView{data, dtype_, static_cast<std::size_t>(tensor.rows),
-                               static_cast<std::size_t>(tensor.columns)};
   }
 
- private:
-  Result<const std::byte*> allocate(const DecoderTensor& tensor) {
+  Result<std::byte*> allocate(const DecoderTensor& tensor) {
     const std::uint64_t bytes = tensor.elements() * size_bytes(dtype_);
     std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[static_cast<std::size_t>(bytes)]);
     if (memory == nullptr) {
@@ -102,7 +121,7 @@ class StageWeights::Loader {
     }
     weights_.converted_.push_back(std::move(memory));
     weights_.converted_bytes_ += bytes;
-    return static_cast<const std::byte*>(weights_.converted_.back().get());
+    return weights_.converted_.back().get();
   }
 
   void report(std::uint64_t bytes) {
@@ -111,6 +130,7 @@ class StageWeights::Loader {
   }
 
   StageWeights& weights_;
+  const ModelConfig& config_;
   DType dtype_;
   const LoadProgressCallback& progress_;
   std::uint64_t bytes_total_;
@@ -145,11 +165,21 @@ kernels::WeightView& place(StageWeights& weights, const DecoderTensor& tensor, s
 
 Result<StageWeights> StageWeights::load(Checkpoint checkpoint, const ModelConfig& config, const LayerRange& range,
                                         DType dtype, const LoadProgressCallback& progress) {
+  return make(std::move(checkpoint), config, range, dtype, progress);
+}
+
+Result<StageWeights> StageWeights::draw(const ModelConfig& config, const LayerRange& range, DType dtype,
+                                        const LoadProgressCallback& progress) {
+  return make(std::nullopt, config, range, dtype, progress);
+}
+
+Result<StageWeights> StageWeights::make(std::optional<Checkpoint> checkpoint, const ModelConfig& config,
+                                        const LayerRange& range, DType dtype, const LoadProgressCallback& progress) {
   SLUICE_CHECK(dtype == DType::kF32 || dtype == DType::kBF16);
   StageWeights weights(std::move(checkpoint));
   weights.layers.resize(range.num_layers);
   const auto total = weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype);
-  Loader loader(weights, dtype, progress, total);
+  Loader loader(weights, config, dtype, progress, total);
   for (const auto& tensor :
        decoder_tensors(config, range.first_layer, range.num_layers, range.is_first, range.is_last)) {
     const auto view = loader.load(tensor);

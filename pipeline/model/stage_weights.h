@@ -3,7 +3,7 @@
 // A tensor whose dtype in the file is the one asked for is used straight from the mapping: resident once for all
 // processes of a machine that serve the model. Any other is converted into memory of its own.
 //
-// Owns:   the checkpoint's mappings and the converted tensors.
+// Owns:   the checkpoint's mappings, and the tensors that were converted or drawn.
 // Thread: immutable once loaded.
 // Errors: kModelLoadFailed, naming file and tensor.
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/dtype.h"
@@ -52,6 +53,10 @@ class StageWeights {
   static Result<StageWeights> load(Checkpoint checkpoint, const ModelConfig& config, const LayerRange& range,
                                    DType dtype, const LoadProgressCallback& progress = {});
 
+  // The same without a checkpoint: every tensor drawn (random_weights.h).
+  static Result<StageWeights> draw(const ModelConfig& config, const LayerRange& range, DType dtype,
+                                   const LoadProgressCallback& progress = {});
+
   std::uint64_t bytes() const { return bytes_; }
   // Of those, the bytes that are not the mapped file's.
   std::uint64_t converted_bytes() const { return converted_bytes_; }
@@ -64,9 +69,12 @@ class StageWeights {
  private:
   class Loader;
 
-  explicit StageWeights(Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  explicit StageWeights(std::optional<Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
 
-  Checkpoint checkpoint_;
+  static Result<StageWeights> make(std::optional<Checkpoint> checkpoint, const ModelConfig& config,
+                                   const LayerRange& range, DType dtype, const LoadProgressCallback& progress);
+
+  std::optional<Checkpoint> checkpoint_;  // Absent: drawn.
   std::vector<std::unique_ptr<std::byte[]>> converted_;
   std::uint64_t bytes_ = 0;
   std::uint64_t converted_bytes_ = 0;

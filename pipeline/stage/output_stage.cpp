@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string>
-#include <unordered_set>
 
-#include "base/check.h"
 #include "kernels/logits/log_softmax.h"
 #include "kernels/norm/rms_norm.h"
 #include "pipeline/stage/batch_check.h"
@@ -21,17 +18,6 @@ using kernels::MatrixView;
 
 // Logits of a prompt whose log-probabilities are asked for come in groups that take no more than this.
 constexpr std::size_t kLogitsBytes = 32u << 20;
-
-Error violation(SequenceId sequence, const std::string& what) {
-  return Error{ErrorCode::kProtocolViolation, "entry of sequence " + std::to_string(sequence.value) + " " + what};
-}
-
-// Prompt log-probabilities that the entry yields: of the tokens that follow its own, as far as the prompt goes.
-std::uint32_t num_prompt_logprobs(const BatchEntry& entry, std::uint32_t prompt_tokens) {
-  if (!entry.wants_prompt_logprobs) return 0;
-  const std::uint32_t end = std::min(entry.first_position + entry.num_tokens, prompt_tokens - 1);
-  return end > entry.first_position ? end - entry.first_position : 0;
-}
 
 }  // namespace
 
@@ -52,60 +38,6 @@ Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWe
   stage.linear_input_ = *std::move(input);
   for (std::uint32_t i = 0; i < options.threads; ++i) stage.samplers_.emplace_back(config.vocab_size);
   return stage;
-}
-
-Result<void> OutputStage::check(const StageBatch& batch) const {
-  const std::unordered_set<SequenceId> closed(batch.closed.begin(), batch.closed.end());
-  std::unordered_map<SequenceId, const SequenceOpening*> opened;
-  for (const auto& opening : batch.opened) opened[opening.sequence] = &opening;
-
-  std::size_t num_open = open_.size();
-  for (const SequenceId sequence : closed) num_open -= open_.count(sequence);
-  for (const auto& [sequence, opening] : opened) {
-    if (!open_.contains(sequence) || closed.contains(sequence)) ++num_open;
-  }
-  if (num_open > options_.max_open_sequences) {
-    return Error{ErrorCode::kProtocolViolation,
-                 std::to_string(num_open) + " open sequences, limit " + std::to_string(options_.max_open_sequences)};
-  }
-
-  for (const auto& entry : batch.entries) {
-    std::size_t num_tokens = 0;
-    std::uint32_t prompt_tokens = 0;
-    if (const auto opening = opened.find(entry.sequence); opening != opened.end()) {
-      num_tokens = opening->second->history.size();
-      prompt_tokens = opening->second->prompt_tokens;
-    } else if (const auto known = open_.find(entry.sequence);
-               known != open_.end() && !closed.contains(entry.sequence)) {
-      num_tokens = known->second.sampler.num_tokens();
-      prompt_tokens = known->second.sampler.prompt_tokens();
-    } else {
-      return violation(entry.sequence, "that is not open");
-    }
-    if (entry.first_position != num_tokens) {
-      return violation(entry.sequence, "begins at position " + std::to_string(entry.first_position) + " after " +
-                                           std::to_string(num_tokens) + " tokens");
-    }
-    const bool needs_next = num_prompt_logprobs(entry, prompt_tokens) == entry.num_tokens;
-    if (entry.wants_prompt_logprobs && needs_next && entry.next_prompt_token < 0) {
-      return violation(entry.sequence, "wants prompt log-probabilities and does not name the next prompt token");
-    }
-  }
-  return {};
-}
-
-void OutputStage::update(const StageBatch& batch) {
-  for (const SequenceId sequence : batch.closed) open_.erase(sequence);
-  for (const auto& opening : batch.opened) {
-    SamplerState sampler(opening.sampling, opening.seed, opening.prompt_tokens);
-    sampler.append(opening.history);
-    open_.insert_or_assign(opening.sequence, OpenSequence{std::move(sampler), opening.logprobs});
-  }
-  std::span<const TokenId> tokens(batch.token_ids);
-  for (const auto& entry : batch.entries) {
-    open_.at(entry.sequence).sampler.append(tokens.first(entry.num_tokens));
-    tokens = tokens.subspan(entry.num_tokens);
-  }
 }
 
 StepResult OutputStage::run(const CpuContext& context, const StageBatch& batch, MatrixView<const float> hidden) {

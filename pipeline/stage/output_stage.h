@@ -3,13 +3,10 @@
 //
 // Owns:      the sampler state of every open sequence, scratch for a group of rows of logits. Borrows the weights.
 // Confined:  to the stage's thread.
-// Errors:    create(): kInvalidConfig where memory is short. check(): kProtocolViolation for an entry of a sequence
-//            that is not open, or that does not go on where its tokens ended.
-// Invariant: the state of an open sequence has seen exactly the tokens that passed by, and its history.
+// Errors:    create(): kInvalidConfig where memory is short. check(): as that of open_sequences.h.
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include "base/dtype.h"
@@ -21,6 +18,7 @@
 #include "pipeline/sampling/sampler.h"
 #include "pipeline/stage/aligned_buffer.h"
 #include "pipeline/stage/linear_input.h"
+#include "pipeline/stage/open_sequences.h"
 
 namespace sluice {
 
@@ -37,10 +35,10 @@ class OutputStage {
                                     const OutputStageOptions& options);
 
   // Whether the batch, which batch_check.h has accepted, fits the open sequences. Changes nothing.
-  Result<void> check(const StageBatch& batch) const;
+  Result<void> check(const StageBatch& batch) const { return open_.check(batch); }
 
   // Closes and opens what the batch says, and takes in its tokens. After check().
-  void update(const StageBatch& batch);
+  void update(const StageBatch& batch) { open_.update(batch); }
 
   // Samples and log-probabilities from hidden [T, hidden_size], the residual stream after the last layer. After
   // update().
@@ -49,10 +47,16 @@ class OutputStage {
   // A new epoch: its sequences are all opened anew.
   void forget_sequences() { open_.clear(); }
 
-  std::size_t num_open_sequences() const { return open_.size(); }
-
  private:
   struct OpenSequence {
+    explicit OpenSequence(const SequenceOpening& opening)
+        : sampler(opening.sampling, opening.seed, opening.prompt_tokens), logprobs(opening.logprobs) {
+      sampler.append(opening.history);
+    }
+    void append(std::span<const TokenId> tokens) { sampler.append(tokens); }
+    std::uint32_t num_tokens() const { return sampler.num_tokens(); }
+    std::uint32_t prompt_tokens() const { return sampler.prompt_tokens(); }
+
     SamplerState sampler;
     LogprobOptions logprobs;
   };
@@ -67,7 +71,7 @@ class OutputStage {
   };
 
   OutputStage(const ModelConfig& config, const StageWeights& weights, const OutputStageOptions& options)
-      : config_(&config), weights_(&weights), options_(options) {}
+      : config_(&config), weights_(&weights), options_(options), open_(options.max_open_sequences) {}
 
   void plan_rows(const StageBatch& batch, StepResult& result);
   void compute_logits(const kernels::CpuContext& context, std::span<const Row> rows,
@@ -78,7 +82,7 @@ class OutputStage {
   const ModelConfig* config_;
   const StageWeights* weights_;
   OutputStageOptions options_;
-  std::unordered_map<SequenceId, OpenSequence> open_;
+  OpenSequences<OpenSequence> open_;
 
   std::vector<Row> rows_;
   std::vector<Sampler> samplers_;  // One per thread.

@@ -1,35 +1,12 @@
 #include "pipeline/stage/stage_executor.h"
 
-#include <algorithm>
-#include <cstring>
-#include <optional>
 #include <string>
 
-#include "kernels/cpu/thread_pool.h"
-#include "pipeline/model/checkpoint.h"
-#include "pipeline/stage/batch_check.h"
-#include "pipeline/stage/decoder.h"
-#include "pipeline/stage/output_stage.h"
+#include "pipeline/stage/decoder_executor.h"
+#include "pipeline/stage/device_clock.h"
+#include "pipeline/stage/mock_executor.h"
 
 namespace sluice {
-
-using kernels::MatrixView;
-
-struct StageExecutor::Parts {
-  Parts(ModelConfig model, const LayerRange& layer_range, StageWeights stage_weights, const BatchLimits& limits)
-      : config(std::move(model)), range(layer_range), weights(std::move(stage_weights)), batch_check(limits) {}
-
-  ModelConfig config;
-  LayerRange range;
-  StageWeights weights;
-  BatchCheck batch_check;
-  std::unique_ptr<kernels::ThreadPool> pool;
-  kernels::CpuContext context;
-  std::optional<Decoder> decoder;
-  std::optional<OutputStage> output;  // Last stage.
-  AlignedBuffer<float> hidden;        // Last stage: [max_batch_tokens, hidden_size]. The others fill what they send.
-};
-
 namespace {
 
 Error invalid(std::string what) {
@@ -38,6 +15,20 @@ Error invalid(std::string what) {
 
 bool is_f32_or_bf16(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kBF16;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StageExecutor>> StageExecutor::create(const StageSpec& spec,
+                                                             const LoadProgressCallback& progress) {
+  auto config = load_model_config(spec.model_dir);
+  if (!config.ok()) return config.error();
+  if (auto checked = check_spec(spec, *config); !checked.ok()) return checked.error();
+  if (spec.weights == WeightsKind::kMock) {
+    return std::unique_ptr<StageExecutor>(
+        std::make_unique<MockExecutor>(spec, *std::move(config), std::make_unique<SteadyDeviceClock>()));
+  }
+  return DecoderExecutor::create(spec, *std::move(config), progress);
 }
 
 Result<void> check_spec(const StageSpec& spec, const ModelConfig& config) {
@@ -72,7 +63,16 @@ Result<void> check_spec(const StageSpec& spec, const ModelConfig& config) {
   return {};
 }
 
-// The batch with other hidden states.
+LayerRange layer_range(const StageSpec& spec, const ModelConfig& config) {
+  return {spec.first_layer, spec.num_layers, spec.first_layer == 0,
+          spec.first_layer + spec.num_layers == config.num_hidden_layers};
+}
+
+BatchLimits batch_limits(const StageSpec& spec, const ModelConfig& config) {
+  return {config.vocab_size, config.hidden_size,    config.max_position_embeddings,    spec.block_tokens,
+          spec.num_blocks,   spec.max_batch_tokens, layer_range(spec, config).is_first};
+}
+
 StageBatch passed_on(const StageBatch& batch, HiddenStates hidden) {
   StageBatch next;
   next.epoch = batch.epoch;
@@ -83,103 +83,6 @@ StageBatch passed_on(const StageBatch& batch, HiddenStates hidden) {
   next.closed = batch.closed;
   next.hidden = std::move(hidden);
   return next;
-}
-
-}  // namespace
-
-Result<std::unique_ptr<StageExecutor>> StageExecutor::create(const StageSpec& spec,
-                                                             const LoadProgressCallback& progress) {
-  auto config = load_model_config(spec.model_dir);
-  if (!config.ok()) return config.error();
-  if (auto checked = check_spec(spec, *config); !checked.ok()) return checked.error();
-  auto pool = kernels::ThreadPool::create({.threads = spec.threads});
-  if (!pool.ok()) return pool.error();
-
-  const LayerRange range{spec.first_layer, spec.num_layers, spec.first_layer == 0,
-                         spec.first_layer + spec.num_layers == config->num_hidden_layers};
-  auto checkpoint = Checkpoint::open(spec.model_dir);
-  if (!checkpoint.ok()) return checkpoint.error();
-  auto weights = StageWeights::load(*std::move(checkpoint), *config, range, spec.dtype, progress);
-  if (!weights.ok()) return weights.error();
-
-  const BatchLimits limits{config->vocab_size, config->hidden_size, config->max_position_embeddings,
-                           spec.block_tokens,  spec.num_blocks,     spec.max_batch_tokens,
-                           range.is_first};
-  auto parts = std::make_unique<Parts>(*std::move(config), range, *std::move(weights), limits);
-  parts->pool = *std::move(pool);
-  parts->context = {spec.path, parts->pool.get()};
-  auto decoder = Decoder::create(parts->config, parts->weights,
-                                 {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens});
-  if (!decoder.ok()) return decoder.error();
-  parts->decoder = *std::move(decoder);
-  if (range.is_last) {
-    auto output = OutputStage::create(parts->config, parts->weights,
-                                      {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences});
-    if (!output.ok()) return output.error();
-    parts->output = *std::move(output);
-    auto hidden = AlignedBuffer<float>::allocate("activations", spec.max_batch_tokens, parts->config.hidden_size);
-    if (!hidden.ok()) return hidden.error();
-    parts->hidden = *std::move(hidden);
-  }
-  return std::unique_ptr<StageExecutor>(new StageExecutor(std::move(parts)));
-}
-
-StageExecutor::StageExecutor(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-StageExecutor::~StageExecutor() = default;
-
-Result<StageOutput> StageExecutor::run(const StageBatch& batch) {
-  auto& parts = *parts_;
-  if (auto checked = parts.batch_check.check(batch); !checked.ok()) return checked.error();
-  if (parts.output.has_value()) {
-    if (auto checked = parts.output->check(batch); !checked.ok()) return checked.error();
-    parts.output->update(batch);
-  }
-  const std::size_t rows = batch.token_ids.size();
-  const std::size_t hidden_size = parts.config.hidden_size;
-
-  // Where the residual stream lives: in what the next stage gets, which outlives this call, or in the last's scratch.
-  std::shared_ptr<float[]> sent;
-  MatrixView<float> hidden(parts.hidden.data(), rows, hidden_size);
-  if (!parts.output.has_value() && rows > 0) {
-    sent = std::make_shared_for_overwrite<float[]>(rows * hidden_size);
-    hidden.data = sent.get();
-  }
-  if (rows > 0) {
-    if (parts.range.is_first) {
-      parts.decoder->embed(parts.context, batch.token_ids, hidden);
-    } else {
-      std::memcpy(hidden.data, batch.hidden.values.data(), rows * hidden_size * sizeof(float));
-    }
-    parts.decoder->forward(parts.context, batch.entries, hidden);
-  }
-  if (parts.output.has_value()) return StageOutput(parts.output->run(parts.context, batch, hidden));
-
-  HiddenStates states;
-  states.rows = static_cast<std::uint32_t>(rows);
-  states.columns = rows > 0 ? parts.config.hidden_size : 0;
-  states.values = {hidden.data, rows * hidden_size};
-  states.owner = std::move(sent);
-  return StageOutput(passed_on(batch, std::move(states)));
-}
-
-void StageExecutor::forget_sequences() {
-  if (parts_->output.has_value()) parts_->output->forget_sequences();
-}
-
-bool StageExecutor::is_first() const {
-  return parts_->range.is_first;
-}
-bool StageExecutor::is_last() const {
-  return parts_->range.is_last;
-}
-const ModelConfig& StageExecutor::model() const {
-  return parts_->config;
-}
-std::uint64_t StageExecutor::weights_bytes() const {
-  return parts_->weights.bytes();
-}
-std::uint64_t StageExecutor::kv_cache_bytes() const {
-  return parts_->decoder->kv_cache_bytes();
 }
 
 }  // namespace sluice

@@ -1,15 +1,14 @@
-// One pipeline stage on one CPU: runs its layers for micro-batches, keeps the keys and values of its blocks, and on the
-// last stage samples.
+// One pipeline stage on one device: runs its layers for micro-batches, keeps the keys and values of its blocks, and on
+// the last stage samples. An interface: DecoderExecutor (decoder_executor.h) computes, MockExecutor (mock_executor.h)
+// gives known answers.
 //
-// Owns:      weights (mapped or converted), KV cache, scratch buffers (both allocated once), the kernels' threads, and
-//            on the last stage the sampler state of every open sequence.
 // Confined:  to the stage actor's thread; run() is not reentrant. The output's hidden states own their memory and may
 //            travel to another thread.
 // Errors:    create(): kInvalidConfig for a spec that contradicts itself or the model, kModelLoadFailed for files.
 //            run(): kProtocolViolation for a batch that breaks a rule of base/messages/pipeline.h, out of range as it
 //            may be. A refused batch has changed nothing.
-// Invariant: the result of a sequence depends, to the bit, on its own tokens, the model, dtypes and the instruction-set
-//            path alone: not on its neighbours in the batch, on chunks, on block numbers or on where stages are cut.
+// Invariant: the result of a sequence depends on its own tokens, seed and options and on the model alone: not on its
+//            neighbours in the batch, on chunks, on block numbers or on where stages are cut.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +19,19 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/messages/pipeline.h"
+#include "base/mock_model.h"
+#include "base/weights_kind.h"
 #include "kernels/cpu/isa_path.h"
 #include "pipeline/model/model_config.h"
 #include "pipeline/model/stage_weights.h"
+#include "pipeline/stage/batch_check.h"
 
 namespace sluice {
 
 struct StageSpec {
   std::filesystem::path model_dir;
+  WeightsKind weights = WeightsKind::kFile;  // But for kFile only config.json is needed.
+  MockCosts mock;                            // kMock.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;  // 1 or more. Layer 0 makes the first stage, the model's last the last.
   DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
@@ -48,31 +52,37 @@ using StageOutput = std::variant<StageBatch, StepResult>;
 
 class StageExecutor {
  public:
+  // The one that spec.weights asks for.
   static Result<std::unique_ptr<StageExecutor>> create(const StageSpec& spec,
                                                        const LoadProgressCallback& progress = {});
 
+  StageExecutor() = default;
   StageExecutor(const StageExecutor&) = delete;
   StageExecutor& operator=(const StageExecutor&) = delete;
-  ~StageExecutor();
+  virtual ~StageExecutor() = default;
 
   // One step. The batch's hidden states need to live until the call returns. Epoch and step are passed on, not judged.
-  Result<StageOutput> run(const StageBatch& batch);
+  virtual Result<StageOutput> run(const StageBatch& batch) = 0;
 
   // Closes every sequence, for a new epoch. Keys and values stay where they are: nobody reads them before writing.
-  void forget_sequences();
+  virtual void forget_sequences() = 0;
 
-  bool is_first() const;
-  bool is_last() const;
-  const ModelConfig& model() const;
-  std::uint64_t weights_bytes() const;
-  std::uint64_t kv_cache_bytes() const;
-
- private:
-  struct Parts;
-
-  explicit StageExecutor(std::unique_ptr<Parts> parts);
-
-  std::unique_ptr<Parts> parts_;
+  virtual bool is_first() const = 0;
+  virtual bool is_last() const = 0;
+  virtual const ModelConfig& model() const = 0;
+  // Memory that it holds.
+  virtual std::uint64_t weights_bytes() const = 0;
+  virtual std::uint64_t kv_cache_bytes() const = 0;
 };
+
+// ---- for implementations --------------------------------------------------------------------------------------------
+
+// Whether a stage of the model can be made by it; kInvalidConfig.
+Result<void> check_spec(const StageSpec& spec, const ModelConfig& config);
+// Of a spec that has passed check_spec().
+LayerRange layer_range(const StageSpec& spec, const ModelConfig& config);
+BatchLimits batch_limits(const StageSpec& spec, const ModelConfig& config);
+// The batch with other hidden states.
+StageBatch passed_on(const StageBatch& batch, HiddenStates hidden);
 
 }  // namespace sluice

@@ -113,6 +113,10 @@ Result<std::unique_ptr<const ChatTemplate>> load_chat_template(const std::filesy
   return from_texts(*config, path.string(), template_file);
 }
 
+std::unique_ptr<const ChatTemplate> no_chat_template(std::string why) {
+  return std::make_unique<RefusingTemplate>(std::move(why));
+}
+
 Result<std::unique_ptr<const ChatTemplate>> chat_template_from_json(std::string_view tokenizer_config_json) {
   return from_texts(tokenizer_config_json, "tokenizer_config.json", "");
 }

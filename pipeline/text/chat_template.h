@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,9 @@ class ChatTemplate {
 // Reads chat_template of the directory's tokenizer_config.json (or chat_template.jinja). Fails only where the file is
 // malformed; with an absent or unknown template it is render() that fails.
 Result<std::unique_ptr<const ChatTemplate>> load_chat_template(const std::filesystem::path& model_dir);
+
+// For a model that takes no chats: render() fails with kInvalidRequest and this sentence.
+std::unique_ptr<const ChatTemplate> no_chat_template(std::string why);
 
 // The same from the contents of tokenizer_config.json.
 Result<std::unique_ptr<const ChatTemplate>> chat_template_from_json(std::string_view tokenizer_config_json);

@@ -133,6 +133,14 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_json(std::string_view t
   return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(*parts)));
 }
 
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::of_ids(TokenId vocab_size) {
+  auto parts = std::make_unique<TokenizerParts>();
+  for (TokenId id = 0; id < vocab_size; ++id) {
+    if (auto added = parts->vocabulary.add("[" + std::to_string(id) + "]", id); !added) return added.error();
+  }
+  return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(parts)));
+}
+
 Result<std::vector<TokenId>> Tokenizer::encode(std::string_view utf8, EncodeOptions options) const {
   const TextSegment segment{std::string(utf8), options.parse_special_tokens};
   return encode_segments(std::span(&segment, 1), options.add_special_tokens);
@@ -140,6 +148,7 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view utf8, EncodeOpti
 
 Result<std::vector<TokenId>> Tokenizer::encode_segments(std::span<const TextSegment> segments,
                                                         bool add_special_tokens) const {
+  if (!parts_->bpe) return Error{ErrorCode::kInvalidRequest, kNoTokenizer};
   const auto prompt = joined(segments);
   if (!prompt) return prompt.error();
   Encoding encoding(*parts_);

@@ -27,6 +27,9 @@ inline constexpr std::size_t kTokenizerJsonBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kTokenizerTextBytesMax = std::size_t{16} << 20;
 inline constexpr TokenId kVocabularySizeMax = TokenId{1} << 21;
 
+// Why a model without tokenizer.json takes no text.
+inline constexpr const char* kNoTokenizer = "this model has no tokenizer; send token ids";
+
 struct EncodeOptions {
   bool add_special_tokens = true;     // Whether the post-processor adds its tokens (begin-of-text).
   bool parse_special_tokens = false;  // Whether "<|user|>" in the text is a control token. If not, it is ordinary text.
@@ -52,6 +55,10 @@ class Tokenizer {
   static Result<std::unique_ptr<const Tokenizer>> from_json(std::string_view tokenizer_json,
                                                             std::string_view tokenizer_config_json,
                                                             std::string_view name = "tokenizer");
+
+  // For a model without tokenizer.json: token 17 stands for the text "[17]", none is special, and encoding fails with
+  // kInvalidRequest. kModelLoadFailed: vocab_size beyond kVocabularySizeMax.
+  static Result<std::unique_ptr<const Tokenizer>> of_ids(TokenId vocab_size);
 
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;

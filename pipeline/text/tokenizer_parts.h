@@ -19,7 +19,7 @@ struct TokenizerParts {
   Normalizer normalizer;
   AddedTokens added_normalized;  // and in what the normalizer made of the rest.
   PreTokenizer pre_tokenizer{{}};
-  std::optional<Bpe> bpe;  // Always there once loaded; refers to `vocabulary`, so parts do not move.
+  std::optional<Bpe> bpe;  // Refers to `vocabulary`, so parts do not move. Absent where there are only token ids.
   PostProcessor post_processor;
   std::optional<TokenId> bos_id;
   std::optional<TokenId> eos_id;

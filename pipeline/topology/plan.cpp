@@ -25,8 +25,18 @@ Result<void> check_types(const ModelTopology& model) {
     return refused(
         "weights in f32 with compute in bf16 would round every weight anew for each product: use dtype bf16");
   }
-  if (model.weights == ModelTopology::Weights::kRandom) return refused("random weights are not supported yet");
   return {};
+}
+
+// A step of a mock that takes longer than the supervisor waits would end each epoch.
+Result<void> check_mock(const Topology& topology) {
+  const std::uint64_t step_us =
+      topology.mock.step_us + std::uint64_t{topology.mock.token_us} * topology.batcher.max_batch_tokens;
+  const std::uint64_t timeout_us = std::uint64_t{topology.supervisor.stage_step_timeout_ms} * 1000;
+  if (step_us < timeout_us) return {};
+  return refused("[mock] makes a step of " + std::to_string(topology.batcher.max_batch_tokens) + " tokens take " +
+                 std::to_string(step_us) + " us, but stage_step_timeout_ms counts a stage as hung after " +
+                 std::to_string(topology.supervisor.stage_step_timeout_ms) + " ms");
 }
 
 Result<void> check_stage_layers(const Topology& topology, const ModelConfig& model) {
@@ -91,8 +101,10 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& 
     const bool is_nameless_spawn = plan.place.host.kind == Host::Kind::kSpawn && plan.place.host.name.empty();
     plan.worker = is_nameless_spawn ? "stage-" + std::to_string(i) : plan.place.host.name;
     plan.threads = stage.threads;
-    plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
-                                       i + 1 == topology.stages.size(), topology.model.dtype);
+    if (topology.model.weights != WeightsKind::kMock) {
+      plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
+                                         i + 1 == topology.stages.size(), topology.model.dtype);
+    }
     stages.push_back(std::move(plan));
   }
   return stages;
@@ -215,6 +227,11 @@ Result<void> check_windows(const Plan& plan) {
 std::vector<std::string> make_notes(const Plan& plan) {
   std::vector<std::string> notes;
   const BatcherTopology& batcher = plan.topology.batcher;
+  if (plan.topology.model.weights == WeightsKind::kRandom) {
+    notes.push_back("the weights are drawn at random: the output means nothing");
+  } else if (plan.topology.model.weights == WeightsKind::kMock) {
+    notes.push_back("the model is a mock: known tokens, no weights; KV blocks are counted, not allocated");
+  }
   const std::uint64_t kv_tokens = std::uint64_t{plan.num_blocks} * batcher.block_tokens;
   if (kv_tokens < plan.context_tokens) {
     notes.push_back("the KV cache holds " + std::to_string(kv_tokens) + " tokens, less than one context of " +
@@ -257,6 +274,7 @@ bool Plan::needs_workers() const {
 
 Result<Plan> make_plan(const Topology& topology, const ModelConfig& model) {
   if (Result<void> types = check_types(topology.model); !types.ok()) return types.error();
+  if (Result<void> mock = check_mock(topology); !mock.ok()) return mock.error();
   if (Result<void> layers = check_stage_layers(topology, model); !layers.ok()) return layers.error();
   if (Result<void> ranks = check_ranks(topology); !ranks.ok()) return ranks.error();
 

@@ -50,6 +50,17 @@ std::string count_of(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+std::string render_compute(const Topology& topology) {
+  const ModelTopology& model = topology.model;
+  if (model.weights == WeightsKind::kMock) {
+    return "none: a mock, " + std::to_string(topology.mock.step_us) + " us a step and " +
+           std::to_string(topology.mock.token_us) + " us a token on each stage";
+  }
+  const std::string kind = model.weights == WeightsKind::kRandom ? " random" : "";
+  return std::string(to_string(model.compute)) + ", weights " + std::string(to_string(model.dtype)) + kind +
+         ", kernels " + topology.kernels.path;
+}
+
 std::string render_facts(const Plan& plan) {
   const Topology& topology = plan.topology;
   const BatcherTopology& batcher = topology.batcher;
@@ -58,8 +69,7 @@ std::string render_facts(const Plan& plan) {
       {"model", topology.model.path},
       {"", plan.model.architecture + ", " + count_of(plan.model.num_hidden_layers, "layer") + ", context " +
                count_of(plan.context_tokens, "token") + ", vocabulary " + std::to_string(plan.model.vocab_size)},
-      {"compute", std::string(to_string(topology.model.compute)) + ", weights " +
-                      std::string(to_string(topology.model.dtype)) + ", kernels " + topology.kernels.path},
+      {"compute", render_compute(topology)},
       {"ingress", topology.ingress.bind + ", " + count_of(topology.ingress.max_requests, "request") + " at a time"},
       {"batcher", count_of(batcher.max_sequences, "sequence") + ", " + count_of(batcher.max_batch_tokens, "token") +
                       " a micro-batch, " +

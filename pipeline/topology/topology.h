@@ -12,17 +12,17 @@
 
 #include "base/dtype.h"
 #include "base/messages/control.h"
+#include "base/mock_model.h"
+#include "base/weights_kind.h"
 
 namespace sluice::topology {
 
 // [model]
 struct ModelTopology {
-  enum class Weights : std::uint8_t { kFile, kRandom };
-
-  std::string path;                  // Of the model directory, as resolved by load_topology().
-  DType dtype = DType::kBF16;        // Of the weights in memory: f32 or bf16.
-  DType compute = DType::kBF16;      // Of activations entering a product, and of the KV cache: f32 or bf16.
-  Weights weights = Weights::kFile;  // kRandom is refused for now.
+  std::string path;              // Of the model directory, as resolved by load_topology().
+  DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
+  DType compute = DType::kBF16;  // Of activations entering a product, and of the KV cache: f32 or bf16.
+  WeightsKind weights = WeightsKind::kFile;
 
   friend bool operator==(const ModelTopology&, const ModelTopology&) = default;
 };
@@ -130,6 +130,7 @@ struct SupervisorTopology {
 
 struct Topology {
   ModelTopology model;
+  MockCosts mock;  // [mock]: what a step takes on each stage, with weights = "mock".
   IngressTopology ingress;
   BatcherTopology batcher;
   std::vector<StageTopology> stages;  // In order, 1 or more; layers without gap or overlap from layer 0 on.

@@ -36,6 +36,7 @@ struct TopologyDraft {
   Topology topology;
   std::vector<StageDraft> stages;
   Position model_path_at;
+  std::optional<Position> mock_at;
   ServiceDraft tokenizer;
   ServiceDraft responder;
 };
@@ -58,13 +59,14 @@ std::optional<std::string> directory_complaint(std::string_view path) {
 
 std::vector<Field<ModelTopology>> model_fields() {
   using M = ModelTopology;
-  using Weights = M::Weights;
   return {text("path", &M::path, path_complaint).required(),
           choice<M, DType>(
               "dtype", &M::dtype,
               {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}, {"int8", {}}, {"int4", {}}, {"fp8", {}}}),
           choice<M, DType>("compute", &M::compute, {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}}),
-          choice<M, Weights>("weights", &M::weights, {{"file", Weights::kFile}, {"random", {}}})};
+          choice<M, WeightsKind>(
+              "weights", &M::weights,
+              {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}})};
 }
 
 std::vector<Field<IngressTopology>> ingress_fields() {
@@ -226,6 +228,14 @@ Result<void> read_model(const FieldPlace& place, const ConfigNode& node, Topolog
   return {};
 }
 
+Result<void> read_mock(const FieldPlace& place, const ConfigNode& node, TopologyDraft& draft) {
+  constexpr std::uint32_t kStepUsMax = 60'000'000;
+  static const std::vector<Field<MockCosts>> kFields = {whole_number("step_us", &MockCosts::step_us, 0, kStepUsMax),
+                                                        whole_number("token_us", &MockCosts::token_us, 0, kStepUsMax)};
+  draft.mock_at = node.position;
+  return read_table(place.file_name, "[mock]", node, kFields, draft.topology.mock);
+}
+
 // A table whose fields fill one member of the Topology.
 template <class Inner>
 Field<TopologyDraft> part(std::string_view key, std::string_view name, Inner Topology::*member,
@@ -238,6 +248,7 @@ Field<TopologyDraft> part(std::string_view key, std::string_view name, Inner Top
 std::vector<Field<TopologyDraft>> topology_fields() {
   using D = TopologyDraft;
   return {Field<D>{"model", read_model}.required(),
+          Field<D>{"mock", read_mock},
           part("ingress", "[ingress]", &Topology::ingress, ingress_fields()),
           part("batcher", "[batcher]", &Topology::batcher, batcher_fields()),
           Field<D>{"stage", read_stages}.required(),
@@ -290,14 +301,22 @@ Result<void> check_hosts(std::string_view file_name, const std::vector<StageDraf
   return {};
 }
 
+Result<void> check_mock(std::string_view file_name, const TopologyDraft& draft) {
+  if (!draft.mock_at || draft.topology.model.weights == WeightsKind::kMock) return {};
+  return config_error(file_name, *draft.mock_at,
+                      "[mock] says what steps of a mock cost, but [model] weights is " +
+                          in_quotes(to_string(draft.topology.model.weights)) + ", not 'mock'");
+}
+
 Result<TopologyDraft> parse_draft(std::string_view toml, std::string_view file_name) {
   const Result<ConfigNode> document = read_config_document(toml, file_name);
   if (!document.ok()) return document.error();
 
   static const std::vector<Field<TopologyDraft>> kFields = topology_fields();
   TopologyDraft draft;
-  for (const Result<void>& check : {read_table(file_name, "", *document, kFields, draft),
-                                    check_layer_cover(file_name, draft.stages), check_hosts(file_name, draft.stages)}) {
+  for (const Result<void>& check :
+       {read_table(file_name, "", *document, kFields, draft), check_layer_cover(file_name, draft.stages),
+        check_hosts(file_name, draft.stages), check_mock(file_name, draft)}) {
     if (!check.ok()) return check.error();
   }
   if (draft.stages.empty()) return config_error(file_name, {}, "the file has no [[stage]]");

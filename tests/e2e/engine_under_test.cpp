@@ -13,7 +13,7 @@ namespace sluice::test {
 std::string TopologyText::toml() const {
   std::ostringstream out;
   out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
-      << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\n"
+      << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\nweights = \"" << weights << "\"\n"
       << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
       << "\nclient_window_tokens = " << client_window_tokens << "\n"
       << "[batcher]\nmax_batch_tokens = " << max_batch_tokens << "\nmax_sequences = " << max_sequences
@@ -22,6 +22,7 @@ std::string TopologyText::toml() const {
       << "[kernels]\npath = \"" << kernel_path << "\"\n"
       << "[links]\ntransport = \"" << transport << "\"\n"
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
+  if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
   for (const StageText& stage : stages) {
     out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << stage.rank << "\"]\n";
   }

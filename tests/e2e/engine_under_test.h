@@ -30,7 +30,10 @@ struct TopologyText {
   std::uint32_t block_tokens = 16;
   std::string kv_cache = "64MiB";
   bool prefix_cache = true;
-  std::string model;  // Empty: the demo model.
+  std::string model;             // Empty: the demo model.
+  std::string weights = "file";  // "random", "mock"
+  std::uint32_t mock_step_us = 0;
+  std::uint32_t mock_token_us = 0;
 
   std::string toml() const;
 };

@@ -215,6 +215,8 @@ StageAssign RandomMessages::stage_assign() {
   assign.block_tokens = u32();
   assign.num_blocks = u32();
   assign.max_batch_tokens = u32();
+  assign.weights = static_cast<WeightsKind>(below(3));
+  assign.mock = {u32(), u32()};
   assign.input_address = text();
   assign.links = {{u32(), u64()}, u32(), u32()};
   return assign;

@@ -147,8 +147,9 @@ _CALL = r"(?:\bstd::|(?<!\w)::|(?<=[;{}(=!])|(?<=return)|(?m:^))[ ]*\b"
 BANS = (
     Ban(re.compile(_LOCKS), "give the state one owner and send it messages",
         not_in=("transport/", "kernels/cpu/thread_pool", "tests/transport/", "tests/kernels/cpu/thread_pool")),
-    Ban(re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|" + _CALL + r"sleep\s*\(\s*\d"),
-        "wait for the event itself; in tests, move a ManualClock"),
+    Ban(re.compile(r"\b(sleep_for|sleep_until|usleep|(clock_)?nanosleep)\b|" + _CALL + r"sleep\s*\(\s*\d"),
+        "wait for the event itself; in tests, move a ManualClock",
+        not_in=("pipeline/stage/device_clock.cpp",)),  # A mock's step is nothing but time.
     Ban(re.compile(r"\b(std::)?s?rand\s*\("), "use SplitMix64 or uniform_at (base/random.h)"),
     Ban(re.compile(r"\b(std::)?ato(i|l|ll|f)\s*\("), "use std::from_chars: it says when the text is no number"),
     Ban(re.compile(r"\b(std::)?(v?f?printf|v?sn?printf|puts|fputs|putchar)\s*\("),

@@ -70,6 +70,7 @@ EXAMPLES = {
             ("std::condition_variable_any c;", "one owner", 'auto s = "std::condition_variable";'),
             ("std::this_thread::sleep_for(x);", "ManualClock", "clock.advance(x);"),
             ("usleep(3);", "ManualClock", "int usleeps(3);"),
+            ("clock_nanosleep(a, b, &c, d);", "ManualClock", "my_clock_nanosleep;"),
             ("sleep (3);", "ManualClock", "void N::sleep(int);"),
             ("::sleep(3);", "ManualClock", "node.sleep(3);"),
             ("int x = std::rand();", "SplitMix64", "int x = operand();"),

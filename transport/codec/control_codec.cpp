@@ -25,6 +25,17 @@ DType read_dtype(wire::DType dtype, Reading& reading) {
   return DType::kF32;
 }
 
+static_assert(static_cast<int>(WeightsKind::kFile) == static_cast<int>(wire::WeightsKind::FILE));
+static_assert(static_cast<int>(WeightsKind::kRandom) == static_cast<int>(wire::WeightsKind::RANDOM));
+static_assert(static_cast<int>(WeightsKind::kMock) == static_cast<int>(wire::WeightsKind::MOCK));
+
+WeightsKind read_weights(wire::WeightsKind weights, Reading& reading) {
+  const auto number = static_cast<std::uint16_t>(weights);
+  if (number <= static_cast<std::uint16_t>(WeightsKind::kMock)) return static_cast<WeightsKind>(number);
+  reading.fail(ErrorCode::kProtocolViolation, "weights of kind " + std::to_string(number) + " are unknown");
+  return WeightsKind::kFile;
+}
+
 // ---- worker to head -------------------------------------------------------------------------------------------------
 
 void write_message(const WorkerHello& hello, wire::WorkerMessage::Builder root) {
@@ -129,6 +140,9 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setWindowBytes(assign.links.window.bytes);
   builder.setHeartbeatMs(assign.links.heartbeat_ms);
   builder.setTimeoutMs(assign.links.timeout_ms);
+  builder.setWeights(static_cast<wire::WeightsKind>(assign.weights));
+  builder.setMockStepUs(assign.mock.step_us);
+  builder.setMockTokenUs(assign.mock.token_us);
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -145,6 +159,8 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .block_tokens = reader.getBlockTokens(),
           .num_blocks = reader.getNumBlocks(),
           .max_batch_tokens = reader.getMaxBatchTokens(),
+          .weights = read_weights(reader.getWeights(), reading),
+          .mock = {reader.getMockStepUs(), reader.getMockTokenUs()},
           .input_address = read_text(reader.getInputAddress()),
           .links = {.window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()},
                     .heartbeat_ms = reader.getHeartbeatMs(),

@@ -220,6 +220,12 @@ struct HeadMessage {
   }
 }
 
+enum WeightsKind {
+  file @0;
+  random @1;
+  mock @2;
+}
+
 enum DType {
   f32 @0;
   bf16 @1;
@@ -254,6 +260,9 @@ struct StageAssign {
   windowBytes @15 :UInt64;
   heartbeatMs @16 :UInt32;    # Of those links, between processes.
   timeoutMs @17 :UInt32;      # Silence after which a peer's connection counts as lost.
+  weights @18 :WeightsKind;
+  mockStepUs @19 :UInt32;     # With weights mock: what a step takes,
+  mockTokenUs @20 :UInt32;    # and each of its tokens besides.
 }
 
 struct LoadProgress {

@@ -38,6 +38,7 @@ Pipeline::Pipeline(const PipelineOptions& options) : options_(options) {
   for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
     StageSpec spec;
     spec.model_dir = options.model_dir;
+    spec.weights = options.weights;
     spec.first_layer = bounds[i];
     spec.num_layers = bounds[i + 1] - bounds[i];
     spec.dtype = options.dtype;

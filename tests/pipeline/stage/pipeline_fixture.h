@@ -16,6 +16,7 @@ namespace sluice::test {
 
 struct PipelineOptions {
   std::filesystem::path model_dir;
+  WeightsKind weights = WeightsKind::kFile;
   std::vector<std::uint32_t> cuts = {};  // First layers of the stages after the first.
   DType dtype = DType::kF32;
   DType compute = DType::kF32;

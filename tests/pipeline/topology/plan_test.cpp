@@ -138,10 +138,6 @@ TEST_SUITE("pipeline/topology/plan") {
     cuda.stages[0].ranks[0].device = {Device::Kind::kCuda, 1};
     CHECK(error_of(cuda) == "stage 0 is on head/cuda:1: CUDA devices are not supported yet");
 
-    Topology random = make_topology({make_stage(0, 6)});
-    random.model.weights = ModelTopology::Weights::kRandom;
-    CHECK(error_of(random) == "random weights are not supported yet");
-
     Topology mixed = make_topology({make_stage(0, 6)});
     mixed.model.dtype = DType::kF32;
     mixed.model.compute = DType::kBF16;
@@ -149,6 +145,50 @@ TEST_SUITE("pipeline/topology/plan") {
           "weights in f32 with compute in bf16 would round every weight anew for each product: use dtype bf16");
     mixed.model.compute = DType::kF32;
     CHECK(error_of(mixed) == "planned");
+  }
+
+  TEST_CASE("make_plan: a mock has blocks and no weights, and its steps end before they count as hung") {
+    Topology topology = make_topology({make_stage(0, 3), make_stage(3, 3)});
+    topology.model.weights = WeightsKind::kMock;
+    topology.mock = {.step_us = 100, .token_us = 10};
+    const Result<Plan> plan = make_plan(topology, make_model());
+    REQUIRE(plan.ok());
+    CHECK(plan->stages[1].weights_bytes == 0);
+    topology.model.weights = WeightsKind::kFile;
+    CHECK(plan->num_blocks == make_plan(topology, make_model())->num_blocks);
+    const std::string text = render_plan(*plan);
+    CHECK(text.find("\ncompute   none: a mock, 100 us a step and 10 us a token on each stage\n") != std::string::npos);
+    CHECK(text.ends_with(
+        "\nnote: the model is a mock: known tokens, no weights; KV blocks are counted, not allocated\n"));
+
+    topology.model.weights = WeightsKind::kMock;
+    topology.mock.token_us = 20'000;
+    CHECK(error_of(topology) ==
+          "[mock] makes a step of 2048 tokens take 40960100 us, but stage_step_timeout_ms counts a stage as hung after "
+          "30000 ms");
+  }
+
+  TEST_CASE("make_plan: random weights make a plan of a model of which only config.json is there") {
+    // Llama-3.2-1B as it is published.
+    const Result<ModelConfig> model = parse_model_config(R"({
+      "architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 128000,
+      "eos_token_id": 128001, "head_dim": 64, "hidden_act": "silu", "hidden_size": 2048, "initializer_range": 0.02,
+      "intermediate_size": 8192, "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama",
+      "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8, "pretraining_tp": 1,
+      "rms_norm_eps": 1e-05, "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+      "original_max_position_embeddings": 8192, "rope_type": "llama3"}, "rope_theta": 500000.0,
+      "tie_word_embeddings": true, "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 128256})");
+    REQUIRE(model.ok());
+    CHECK(model->initializer_range == 0.02f);
+    Topology topology = make_topology({make_stage(0, 8), make_stage(8, 8)});
+    topology.model.weights = WeightsKind::kRandom;
+    topology.batcher.kv_cache_bytes = std::uint64_t{8} << 30;
+    const Result<Plan> plan = make_plan(topology, *model);
+    REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
+    // 1,235,814,400 parameters, and the table once more on the other end.
+    CHECK(plan->stages[0].weights_bytes + plan->stages[1].weights_bytes == 2 * (1'235'814'400ull + 128'256 * 2048));
+    CHECK(render_plan(*plan).find("\ncompute   bf16, weights bf16 random, kernels auto\n") != std::string::npos);
+    CHECK(plan->notes == std::vector<std::string>{"the weights are drawn at random: the output means nothing"});
   }
 
   TEST_CASE("make_plan: stages of one worker share its process, budget and inproc links") {

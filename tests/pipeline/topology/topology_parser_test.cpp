@@ -221,6 +221,8 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
               error_with);
     CHECK(error_of("[model]\npath='m'\ndtype='bf61'\n") ==
           "t.toml:3:7: [model] dtype has the unknown value 'bf61'; the nearest known one is 'bf16'");
+    CHECK(error_of("[model]\npath='m'\nweights='moc'\n") ==
+          "t.toml:3:9: [model] weights has the unknown value 'moc'; the nearest known one is 'mock'");
   }
 
   TEST_CASE("parse_topology: what the design knows and the engine does not do is refused plainly") {
@@ -239,8 +241,27 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
          {"[kernels]\ndeterministic = false\n", "t.toml:6:17: [kernels] deterministic false is not supported yet"}},
         error_with);
     CHECK(error_of("[model]\npath='m'\ndtype='int8'\n") == "t.toml:3:7: [model] dtype 'int8' is not supported yet");
-    CHECK(error_of("[model]\npath='m'\nweights='random'\n") ==
-          "t.toml:3:9: [model] weights 'random' is not supported yet");
+  }
+
+  TEST_CASE("parse_topology: weights come from a file, from chance or from nowhere, and [mock] is for the last alone") {
+    const std::string stage = "[[stage]]\nlayers = '0-5'\n";
+    const Result<Topology> random = parse_topology("[model]\npath='m'\nweights='random'\n" + stage, "t.toml");
+    REQUIRE(random.ok());
+    CHECK(random->model.weights == WeightsKind::kRandom);
+    for (const std::string& text :
+         {"[mock]\nstep_us = 7\ntoken_us = 8\n[model]\npath='m'\nweights='mock'\n" + stage,
+          "[model]\npath='m'\nweights='mock'\n" + stage + "[mock]\nstep_us=7\ntoken_us=8\n"}) {
+      const Result<Topology> mock = parse_topology(text, "t.toml");
+      REQUIRE(mock.ok());
+      CHECK(mock->model.weights == WeightsKind::kMock);
+      CHECK(mock->mock == MockCosts{7, 8});
+    }
+    CHECK(parse_topology("[model]\npath='m'\nweights='mock'\n" + stage, "t.toml")->mock == MockCosts{});
+    check_all(
+        {{"[mock]\n", "t.toml:5:1: [mock] says what steps of a mock cost, but [model] weights is 'file', not 'mock'"},
+         {"[mock]\nstep_us = -1\n", "t.toml:6:11: [mock] step_us is -1, allowed are 0 to 60000000"},
+         {"[mock]\nstep_ms = 1\n", "t.toml:6:1: unknown key 'step_ms' in [mock]; the nearest known key is 'step_us'"}},
+        error_with);
   }
 
   TEST_CASE("parse_topology: addresses to bind are loopback or a socket file") {

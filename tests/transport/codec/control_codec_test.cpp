@@ -44,6 +44,14 @@ TEST_SUITE("transport/codec/control_codec") {
     CHECK(decoded.error() == Error{ErrorCode::kProtocolViolation, "dtype 3 is unknown"});
   }
 
+  TEST_CASE("decode: weights of an unknown kind are refused") {
+    const auto assign = [](wire::HeadMessage::Builder root) {
+      root.initStageAssign().setWeights(static_cast<wire::WeightsKind>(3));
+    };
+    const auto decoded = decode_head_message({codec::build_frame<wire::HeadMessage>(256, assign)});
+    CHECK(decoded.error() == Error{ErrorCode::kProtocolViolation, "weights of kind 3 are unknown"});
+  }
+
   TEST_CASE("decode: a message of two frames is refused") {
     Message message = encode(HeadMessage(WorkerWelcome{}));
     message.push_back(message[0]);

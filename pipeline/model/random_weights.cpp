@@ -1,0 +1,53 @@
+#include "pipeline/model/random_weights.h"
+
+#include <xxhash.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/random.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kElementsPerDraw = 8;
+
+void store(float value, std::size_t index, DType dtype, std::byte* to) {
+  if (dtype == DType::kF32) {
+    std::memcpy(to + index * sizeof(value), &value, sizeof(value));
+  } else {
+    const BF16 rounded = to_bf16(value);
+    std::memcpy(to + index * sizeof(rounded), &rounded, sizeof(rounded));
+  }
+}
+
+std::array<float, kElementsPerDraw> draw(std::uint64_t key, std::uint64_t counter, float scale) {
+  const auto words = philox4x32({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 3, 0},
+                                {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
+  std::array<float, kElementsPerDraw> values;
+  for (std::size_t i = 0; i < kElementsPerDraw; ++i) {
+    const std::uint32_t half = words[i / 2] >> (16 * (i % 2)) & 0xffff;
+    values[i] = (static_cast<float>(half) - 32767.5f) * scale;
+  }
+  return values;
+}
+
+}  // namespace
+
+void draw_weights(const DecoderTensor& tensor, const ModelConfig& config, std::size_t begin, std::size_t end,
+                  DType dtype, std::byte* to) {
+  if (tensor.is_vector) {
+    for (std::size_t i = begin; i < end; ++i) store(1.0f, i, dtype, to);
+    return;
+  }
+  constexpr float kRootOf12 = 3.4641016f;
+  const float scale = config.initializer_range * kRootOf12 * 0x1p-16f;
+  const std::uint64_t key = XXH3_64bits(tensor.name.data(), tensor.name.size());
+  for (std::size_t i = begin; i < end;) {
+    const auto values = draw(key, i / kElementsPerDraw, scale);
+    for (std::size_t j = i % kElementsPerDraw; j < kElementsPerDraw && i < end; ++j, ++i)
+      store(values[j], i, dtype, to);
+  }
+}
+
+}  // namespace sluice
