@@ -8,9 +8,27 @@
 
 namespace sluice::test {
 
-Conversation::Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session) {
+namespace {
+
+std::string request_id_of(const ServerMessage& message) {
+  return std::visit(
+      []<class T>(const T& one) -> std::string {
+        if constexpr (requires { one.request_id; }) {
+          return one.request_id;
+        } else {
+          return "";
+        }
+      },
+      message);
+}
+
+}  // namespace
+
+Conversation::Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session,
+                           std::optional<transport::Context> context) {
   transport::ClientOptions options;
   options.session = session;
+  options.context = std::move(context);
   options.connect_timeout = kPatience;
   auto client = transport::Client::connect(engine.ingress(), options);
   if (!client.ok()) FAIL(to_string(client.error()));
@@ -90,8 +108,16 @@ void Conversation::listen_until(TimePoint end) {
     auto message = client_->receive(end - now);
     REQUIRE(message.ok());
     if (!message->has_value()) continue;
-    std::visit([this](const auto& one) { on(one); }, **message);
+    on(**message);
   }
+}
+
+std::optional<std::string> Conversation::poll() {
+  auto message = client_->receive(Duration{0});
+  if (!message.ok()) FAIL(to_string(message.error()));
+  if (!message->has_value()) return std::nullopt;
+  on(**message);
+  return request_id_of(**message);
 }
 
 std::vector<Failed> Conversation::take_refusals() {
@@ -102,7 +128,11 @@ void Conversation::take_one() {
   auto message = client_->receive(kPatience);
   if (!message.ok()) FAIL(to_string(message.error()));
   REQUIRE_MESSAGE(message->has_value(), "the engine says nothing more");
-  std::visit([this](const auto& one) { on(one); }, **message);
+  on(**message);
+}
+
+void Conversation::on(const ServerMessage& message) {
+  std::visit([this](const auto& one) { on(one); }, message);
 }
 
 Attachment* Conversation::live(const std::string& id) {

@@ -31,7 +31,8 @@ struct Attachment {
 
 class Conversation {
  public:
-  explicit Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session = {});
+  explicit Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session = {},
+                        std::optional<transport::Context> context = {});
 
   const Welcome& welcome() const { return client_->welcome(); }
 
@@ -53,11 +54,17 @@ class Conversation {
   void settle();
   // Takes what comes until the clock shows `end`.
   void listen_until(TimePoint end);
+  // For a loop over several: takes a message that is there; the id of the request that it is about, "" for none.
+  std::optional<std::string> poll();
+  void watch(transport::Poller& poller) const { client_->watch(poller); }
+  // Of an attachment that has ended: a message that comes to it later is a failure as before.
+  void forget(const std::string& id) { attachments_.erase(id); }
   // Failed messages that are about no attachment: without an id, or id_conflict. Removed by the call.
   std::vector<Failed> take_refusals();
 
  private:
   void take_one();
+  void on(const ServerMessage& message);
   void open(const std::string& id, Attachment attachment);
   void on(const Welcome& welcome);
   void on(const Accepted& accepted);
