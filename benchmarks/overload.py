@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What becomes of an engine to which more is offered than it can do: goodput, refusals, memory, recovery.
+
+    benchmarks/overload.py [--sluice build/release/bin/sluice] [--seconds 20] [--factors 2,5,10]
+
+Serves the mock model (no kernels: everything around them is what is measured), finds its peak P with a closed loop, then
+offers open-loop Poisson arrivals at each factor times P for --seconds, and after each looks whether half of P is served as
+before any overload. Standard library only; the engine and the load share the machine.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+TOPOLOGY = """
+[model]
+path = "{model}"
+weights = "mock"
+
+[mock]
+step_us = {step_us}
+token_us = 0
+
+[ingress]
+bind = "tcp://127.0.0.1:*"
+max_requests = 128
+
+[batcher]
+max_batch_tokens = 512
+max_sequences = 64
+kv_cache = "64MiB"
+
+[[stage]]
+layers = "0-5"
+ranks = ["head/cpu:0"]
+"""
+
+REQUESTS = ["--prompt-tokens", "16..64", "--output-tokens", "16..16", "--vocab", "4096"]
+
+
+class Engine:
+    """`sluice serve` on the mock model, killed at the end."""
+
+    def __init__(self, sluice, folder, step_us):
+        model = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "models", "storyteller-llama")
+        path = os.path.join(folder, "topology.toml")
+        with open(path, "w") as file:
+            file.write(TOPOLOGY.format(model=os.path.abspath(model), step_us=step_us))
+        self.sluice = sluice
+        self.process = subprocess.Popen([sluice, "serve", "--log-level", "error", path], stdout=subprocess.PIPE, text=True)
+        self.ingress = None
+        for line in self.process.stdout:
+            if line.startswith("ingress "):
+                self.ingress = line.split()[1]
+            if line.strip() == "ready":
+                return
+        raise SystemExit("the engine did not start")
+
+    def memory_mib(self, field):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            for line in status:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) / 1024
+        raise SystemExit(f"no {field}")
+
+    def load(self, *arguments):
+        command = [self.sluice, "load", "--connect", self.ingress, "--json", "-q", "--connections", "4", *REQUESTS,
+                   *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
+        return json.loads(done.stdout)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=60)
+
+
+def row(name, report, peak, memory_mib):
+    outcomes = report["outcomes"]
+    failed = sum(outcomes["failed"].values())
+    finished = sum(outcomes["finished"].values())
+    latency = report["latency_ms"]
+    print(f"{name:10} {report['offered']:8} {finished:9} {outcomes['refused']:8} {failed:7} "
+          f"{outcomes['timed_out'] + outcomes['unsent']:5} {report['goodput']['requests_per_s']:9.1f} "
+          f"{report['goodput']['requests_per_s'] / peak:7.3f} {latency['refusal']['p99']:10.2f} "
+          f"{latency['first_token']['p50']:9.1f} {latency['first_token']['p99']:9.1f} "
+          f"{latency['send_lag']['p99']:8.2f} {memory_mib:8.1f}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sluice", default="build/release/bin/sluice")
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--factors", default="2,5,10")
+    parser.add_argument("--step-us", type=int, default=8000, help="cost of a step of the mock model")
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(arguments.sluice, folder, arguments.step_us)
+        try:
+            print("times in ms; goodput in requests/s and as a share of the peak; memory: resident, MiB")
+            print(f"{'load':10} {'offered':>8} {'finished':>9} {'refused':>8} {'failed':>7} {'lost':>5} {'goodput':>9} "
+                  f"{'/ peak':>7} {'refuse p99':>10} {'ttft p50':>9} {'ttft p99':>9} {'lag p99':>8} {'memory':>8}")
+            closed = engine.load("--closed", "96", "--duration", str(arguments.seconds))
+            peak = closed["goodput"]["requests_per_s"]
+            row("peak", closed, peak, engine.memory_mib("VmRSS"))
+            half = ["--rate", str(peak / 2), "--duration", "5"]
+            row("half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
+            for factor in map(float, arguments.factors.split(",")):
+                offered = engine.load("--rate", str(peak * factor), "--duration", str(arguments.seconds))
+                row(f"x {factor:g}", offered, peak, engine.memory_mib("VmRSS"))
+                row("then half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
+            print(f"most memory ever: {engine.memory_mib('VmHWM'):.1f} MiB")
+        finally:
+            engine.stop()
+
+
+if __name__ == "__main__":
+    main()
