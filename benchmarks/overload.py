@@ -3,9 +3,9 @@
 
     benchmarks/overload.py [--sluice build/release/bin/sluice] [--seconds 20] [--factors 2,5,10]
 
-Serves the mock model (no kernels: everything around them is what is measured), finds its peak P with a closed loop, then
-offers open-loop Poisson arrivals at each factor times P for --seconds, and after each looks whether half of P is served as
-before any overload. Standard library only; the engine and the load share the machine.
+Serves the mock model (no kernels: everything around them is what is measured), finds its peak P with a closed loop,
+then offers open-loop Poisson arrivals at each factor times P for --seconds, and after each looks whether half of P is
+served as before any overload. Standard library only; the engine and the load share the machine.
 """
 
 import argparse
@@ -45,12 +45,14 @@ class Engine:
     """`sluice serve` on the mock model, killed at the end."""
 
     def __init__(self, sluice, folder, step_us):
-        model = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "models", "storyteller-llama")
+        here = os.path.dirname(os.path.abspath(__file__))
+        model = os.path.join(here, "..", "examples", "models", "storyteller-llama")
         path = os.path.join(folder, "topology.toml")
         with open(path, "w") as file:
             file.write(TOPOLOGY.format(model=os.path.abspath(model), step_us=step_us))
         self.sluice = sluice
-        self.process = subprocess.Popen([sluice, "serve", "--log-level", "error", path], stdout=subprocess.PIPE, text=True)
+        command = [sluice, "serve", "--log-level", "error", path]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.ingress = None
         for line in self.process.stdout:
             if line.startswith("ingress "):
