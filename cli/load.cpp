@@ -233,6 +233,8 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--connections", options->target.connections, "Connections, over which requests are spread")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();
+  verb->add_flag("--verify-mock", options->target.is_mock,
+                 "The engine serves weights = \"mock\": other tokens than the mock's are violations");
   verb->add_flag("--json", options->json, "The report as one JSON object");
   verb->add_flag("-q,--quiet", options->quiet, "No progress line");
   verb->footer(kFooter);

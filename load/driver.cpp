@@ -177,6 +177,12 @@ Result<LoadReport> run_load(const LoadTarget& target, const RunLimits& limits, P
   const std::uint64_t window = welcome.client_window_tokens;
   LoadRun run = pace.arrivals ? LoadRun::open_loop(limits, *std::move(pace.arrivals), window, clock.now())
                               : LoadRun::closed_loop(limits, pace.callers, window, clock.now());
+  if (target.is_mock) {
+    if (welcome.vocabulary_tokens == 0) {
+      return Error{ErrorCode::kUnsupportedVersion, "the engine does not say how large its vocabulary is"};
+    }
+    run.expect_mock(welcome.vocabulary_tokens);
+  }
   Driver driver(*std::move(connections), *std::move(timer), source, std::move(run));
   driver.drive(interrupted, on_progress);
   report.elapsed = driver.run().elapsed(clock.now());

@@ -25,6 +25,7 @@ struct LoadTarget {
   std::string address;
   std::uint32_t connections = 1;  // Each with a session of its own.
   Duration connect_timeout = std::chrono::seconds(5);
+  bool is_mock = false;  // Its answers must be those of base/mock_model.h.
 };
 
 // How requests arrive: by `arrivals`, or, where these are absent, by `callers` of a closed loop.
@@ -37,7 +38,8 @@ struct Pace {
 using OnProgress = std::function<void(const Outcomes& outcomes, std::size_t in_flight, Duration elapsed)>;
 
 // Connects, runs, and reports; `interrupted` ends the run early. A connection that is lost ends it too, and is in the
-// report. Errors: what Client::connect says of the address or the engine.
+// report. Errors: what Client::connect says of the address or the engine; kUnsupportedVersion for a mock that does not
+// say how large its vocabulary is.
 Result<LoadReport> run_load(const LoadTarget& target, const RunLimits& limits, Pace pace, const RequestSource& source,
                             const std::atomic<bool>& interrupted, const OnProgress& on_progress);
 

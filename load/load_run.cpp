@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/mock_model.h"
 
 namespace sluice::load {
 
@@ -95,9 +96,10 @@ std::optional<Credit> LoadRun::on_message(const ServerMessage& message, TimePoin
   if (const auto* tokens = std::get_if<Tokens>(&message)) return on_tokens(request, *tokens, now);
   if (const auto* finished = std::get_if<Finished>(&message)) on_finished(entry, *finished, now);
   if (const auto* failed = std::get_if<Failed>(&message)) on_failure(entry, failed->error, now);
-  if (std::holds_alternative<Accepted>(message)) {
+  if (const auto* accepted = std::get_if<Accepted>(&message)) {
     (request.is_accepted ? outcomes_.violations : outcomes_.accepted) += 1;
     request.is_accepted = true;
+    request.seed = accepted->seed;
   }
   return std::nullopt;
 }
@@ -105,6 +107,9 @@ std::optional<Credit> LoadRun::on_message(const ServerMessage& message, TimePoin
 std::optional<Credit> LoadRun::on_tokens(InFlight& request, const Tokens& tokens, TimePoint now) {
   if (!request.is_accepted || tokens.first_index != request.tokens) ++outcomes_.violations;
   if (tokens.token_ids.empty()) return std::nullopt;  // Text that was held back.
+  if (mock_vocab_size_) {
+    request.token_ids.insert(request.token_ids.end(), tokens.token_ids.begin(), tokens.token_ids.end());
+  }
   if (request.last_piece) {
     outcomes_.between_tokens.record(now - *request.last_piece);
   } else {
@@ -118,9 +123,24 @@ std::optional<Credit> LoadRun::on_tokens(InFlight& request, const Tokens& tokens
   return Credit{tokens.request_id, request.granted};
 }
 
+// Requests ask for choice 0. Only answers that ran to their end need all their tokens here.
+void LoadRun::verify(const InFlight& request, const Finished& finished) {
+  const bool is_whole = finished.reason == FinishReason::kStop || finished.reason == FinishReason::kLength;
+  bool is_right = !is_whole || request.token_ids.size() == finished.usage.output_tokens;
+  for (std::size_t i = 0; i < request.token_ids.size() && is_right; ++i) {
+    const auto position = finished.usage.prompt_tokens + static_cast<std::uint32_t>(i);
+    is_right = request.token_ids[i] == mock_token(request.seed, 0, position, *mock_vocab_size_);
+  }
+  ++outcomes_.verified;
+  if (is_right) return;
+  ++outcomes_.wrong_answers;
+  ++outcomes_.violations;
+}
+
 void LoadRun::on_finished(Entry entry, const Finished& finished, TimePoint now) {
   const InFlight& request = entry->second;
   if (!request.is_accepted) ++outcomes_.violations;
+  if (mock_vocab_size_) verify(request, finished);
   const auto reason = static_cast<std::size_t>(finished.reason);
   SLUICE_CHECK_LT(reason, outcomes_.finished.size());  // The codec knows no other.
   ++outcomes_.finished[reason];

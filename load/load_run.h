@@ -44,6 +44,10 @@ class LoadRun {
   static LoadRun closed_loop(const RunLimits& limits, std::size_t callers, std::uint64_t client_window_tokens,
                              TimePoint start);
 
+  // Finished answers must have the tokens of base/mock_model.h. Received tokens are kept for that until their request
+  // ends. Call before the first message.
+  void expect_mock(std::uint32_t vocab_size) { mock_vocab_size_ = vocab_size; }
+
   // The next request that is to be sent at `now`: its number, counting from 0. It is in flight from here on.
   std::optional<std::uint64_t> take_due(TimePoint now);
   void on_sent(std::uint64_t number, TimePoint now);
@@ -75,6 +79,8 @@ class LoadRun {
     std::uint64_t granted = 0;
     std::uint64_t tokens = 0;
     std::optional<TimePoint> last_piece;
+    std::uint64_t seed = 0;          // Once accepted.
+    std::vector<TokenId> token_ids;  // Of the output, where a mock is expected.
     bool is_sent = false;
     bool is_accepted = false;
   };
@@ -88,6 +94,7 @@ class LoadRun {
   std::optional<TimePoint> intended_next() const;
   void drop_next();
   std::optional<Credit> on_tokens(InFlight& request, const Tokens& tokens, TimePoint now);
+  void verify(const InFlight& request, const Finished& finished);
   void on_finished(Entry entry, const Finished& finished, TimePoint now);
   void on_failure(Entry entry, const Error& error, TimePoint now);
   void end(Entry entry, TimePoint now, Duration pause);
@@ -96,6 +103,7 @@ class LoadRun {
   RunLimits limits_;
   TimePoint start_;
   std::uint64_t window_ = 0;
+  std::optional<std::uint32_t> mock_vocab_size_;
   std::optional<Arrivals> arrivals_;      // Absent: closed loop.
   std::optional<Duration> next_arrival_;  // Open loop.
   CallerTimes callers_;                   // Closed loop: when each idle caller asks again.

@@ -30,6 +30,11 @@ struct Outcomes {
   // Messages against the protocol: a second terminal message, tokens that do not follow on, ids that nobody sent.
   std::uint64_t violations = 0;
 
+  // With LoadRun::expect_mock(): finished answers that were compared, and those with another token or too few. The
+  // latter are violations too.
+  std::uint64_t verified = 0;
+  std::uint64_t wrong_answers = 0;
+
   std::uint64_t output_tokens = 0;  // Received, of all requests.
   // Goodput: of requests that finished for `stop` or `length`.
   std::uint64_t good_requests = 0;

@@ -103,6 +103,9 @@ std::string report_table(const LoadReport& report) {
   write_outcome(out, "failed", outcomes.failed_total(), codes);
   write_outcome(out, "timed out", outcomes.timed_out);
   write_outcome(out, "unsent", outcomes.unsent);
+  if (outcomes.verified > 0) {
+    write_outcome(out, "verified", outcomes.verified, "wrong answers " + std::to_string(outcomes.wrong_answers));
+  }
   out << "goodput     " << std::setw(10) << per_second(outcomes.good_requests, report.elapsed) << " requests/s, "
       << per_second(outcomes.good_output_tokens, report.elapsed) << " tokens/s over " << seconds(report.elapsed)
       << " s\n\n";
@@ -127,6 +130,8 @@ std::string report_json(const LoadReport& report) {
                {"accepted", outcomes.accepted},
                {"outcomes", outcomes_json(outcomes)},
                {"violations", outcomes.violations},
+               {"verified", outcomes.verified},
+               {"wrong_answers", outcomes.wrong_answers},
                {"balanced", report.is_balanced()},
                {"interrupted", report.is_interrupted},
                {"output_tokens", outcomes.output_tokens}};

@@ -139,6 +139,7 @@ struct Welcome {
   std::uint32_t client_window_tokens = 0;  // Default credit, and how far the engine computes ahead of a silent client.
   std::uint32_t message_bytes_max = 0;     // Larger messages of a client are refused.
   SamplingParams sampling_defaults;        // What an absent Generate.sampling means.
+  std::uint32_t vocabulary_tokens = 0;     // Token ids are below it. 0: the engine does not say.
 
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };

@@ -102,6 +102,7 @@ void Ledger::on_message(const ClientRoute& route, Hello hello, TimePoint now, co
   welcome.client_window_tokens = config_.client_window_tokens;
   welcome.message_bytes_max = config_.message_bytes_max;
   welcome.sampling_defaults = config_.sampling_defaults;
+  welcome.vocabulary_tokens = config_.limits.vocabulary_tokens;
   out.to_clients.emplace_back(route, std::move(welcome));
 }
 

@@ -73,6 +73,27 @@ std::vector<T> received(const test::ScriptedEngine& engine) {
 }
 
 TEST_SUITE("cli/load_verb") {
+  TEST_CASE("load --verify-mock: answers of anything but a mock fail the run, and an engine must name its vocabulary") {
+    const auto run = [](std::uint32_t vocabulary_tokens) {
+      test::ScriptedEngine engine([vocabulary_tokens](const ClientMessage& message) {
+        Answers answers = tell_story(message);
+        if (auto* welcome = std::get_if<Welcome>(&answers.front())) welcome->vocabulary_tokens = vocabulary_tokens;
+        return answers;
+      });
+      return test::run_program({"load", "--connect", engine.address(), "--rate", "1000", "--requests", "3",
+                                "--output-tokens", "4", "--verify-mock", "--json"});
+    };
+    const test::Outcome story = run(4096);
+    CHECK(story.exit_code == 1);
+    const json report = json::parse(story.out);
+    CHECK(report["verified"] == 3);
+    CHECK(report["wrong_answers"] == 3);
+    CHECK(report["balanced"] == false);
+    const test::Outcome silent = run(0);
+    CHECK(silent.exit_code == 1);
+    CHECK(silent.err.find("the engine does not say how large its vocabulary is") != std::string::npos);
+  }
+
   TEST_CASE("load: requests of a file go out as they are, over all connections") {
     test::TempDirectory folder;
     const auto file = folder.write("requests.jsonl",

@@ -26,6 +26,7 @@ TEST_SUITE("e2e/handshake") {
     CHECK(welcome.client_window_tokens == 33);
     CHECK(welcome.message_bytes_max == 1u << 20);
     CHECK(welcome.sampling_defaults == SamplingParams{.temperature = 0.8f, .top_p = 0.95f});
+    CHECK(welcome.vocabulary_tokens == 4096);
   }
 
   TEST_CASE("each Hello without a session gets one of its own, one with a session gets it back") {

@@ -2,6 +2,8 @@
 // directory of which only config.json is there.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/mock_model.h"
 #include "tests/e2e/engine_under_test.h"
 #include "tests/support/paths.h"
@@ -39,6 +41,19 @@ Generate ids_request(const std::string& id, std::uint64_t seed, std::uint32_t ma
   return request;
 }
 
+// Of token ids, with every answer compared; what it reports.
+nlohmann::json offer_load(const EngineUnderTest& engine, const std::vector<std::string>& flags, int exit_code) {
+  std::vector<std::string> arguments = {"load",    "--connect", engine.ingress(), "--json", "--verify-mock",
+                                        "--vocab", "4096"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  Program load(arguments);
+  const std::string output = load.rest();
+  CHECK(load.wait() == exit_code);
+  const auto report = nlohmann::json::parse(output, nullptr, false);
+  REQUIRE(report.is_object());
+  return report;
+}
+
 void check_refuses_text(transport::Client& client) {
   const Error refusal{ErrorCode::kInvalidRequest, "this model has no tokenizer; send token ids"};
   CHECK(generate(client, greedy("text", "Once upon a time", 4)).error == refusal);
@@ -73,6 +88,27 @@ TEST_SUITE("e2e/mock") {
         CHECK(answer.finished->prompt_logprobs == std::vector<float>{-2, -3, -4, -5});
       }
     }
+  }
+
+  TEST_CASE("sluice load finds every answer of a mock right, and those of other weights wrong") {
+    const BareModel model;
+    for (const auto& stages : {kOneStage, kThreeProcesses}) {
+      TopologyText topology = model.topology("mock", stages);
+      topology.max_requests = 100;
+      topology.kv_cache = "4MiB";  // Too little for all, so that some are preempted.
+      EngineUnderTest engine(topology);
+      const auto report = offer_load(engine, {"--rate", "5000", "--requests", "3000", "--connections", "3"}, 0);
+      const int finished = report["outcomes"]["finished"]["length"];
+      CHECK(finished > 0);
+      CHECK(finished + report["outcomes"]["refused"].get<int>() == 3000);
+      CHECK(report["verified"] == finished);
+      CHECK(report["wrong_answers"] == 0);
+      CHECK(report["violations"] == 0);
+    }
+    EngineUnderTest engine(model.topology("random", kOneStage));
+    const auto report = offer_load(engine, {"--closed", "2", "--requests", "4"}, 1);
+    CHECK(report["verified"] == 4);
+    CHECK(report["wrong_answers"] == 4);
   }
 
   TEST_CASE("a mock of a whole model directory takes text") {

@@ -4,6 +4,8 @@
 
 #include <deque>
 
+#include "base/mock_model.h"
+
 namespace sluice::load {
 namespace {
 
@@ -163,6 +165,37 @@ TEST_SUITE("load/load_run") {
     CHECK(run.outcomes().violations == 12);
     CHECK(run.outcomes().finished_total() == 2);
     CHECK(run.outcomes().total() == 2);
+  }
+
+  TEST_CASE("a mock's answers are compared with the known ones") {
+    LoadRun run = open_run(std::vector<Duration>(5, Duration{}));
+    run.expect_mock(4096);
+    const TimePoint now{};
+    send_due(run, now);
+    // Right but for token `wrong`, and all of it after a prompt of 5.
+    const auto answer = [&](std::uint64_t number, FinishReason reason, std::uint32_t claimed, int wrong) {
+      run.on_message(Accepted{std::to_string(number), 100 + number}, now);
+      for (std::uint32_t i = 0; i < 6; i += 2) {
+        Tokens message = tokens(number, i, 2);
+        for (std::uint32_t j = 0; j < 2; ++j) message.token_ids[j] = mock_token(100 + number, 0, 5 + i + j, 4096);
+        if (wrong == static_cast<int>(i)) ++message.token_ids[0];
+        run.on_message(message, now);
+      }
+      Finished message = finished(number, reason);
+      message.usage = {.prompt_tokens = 5, .output_tokens = claimed};
+      run.on_message(message, now);
+    };
+    answer(0, FinishReason::kLength, 6, -1);
+    answer(1, FinishReason::kCancelled, 9, -1);  // Not all of it need have come.
+    CHECK(run.outcomes().verified == 2);
+    CHECK(run.outcomes().violations == 0);
+    answer(2, FinishReason::kLength, 6, 4);
+    answer(3, FinishReason::kStop, 7, -1);
+    answer(4, FinishReason::kDeadline, 6, 0);
+    CHECK(run.outcomes().verified == 5);
+    CHECK(run.outcomes().wrong_answers == 3);
+    CHECK(run.outcomes().violations == 3);
+    CHECK(run.outcomes().finished_total() == 5);
   }
 
   TEST_CASE("credit is granted half a window after half a window") {

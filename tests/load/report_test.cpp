@@ -83,6 +83,16 @@ TEST_SUITE("load/report") {
     CHECK(nlohmann::json::parse(report_json(violated))["balanced"] == false);
   }
 
+  TEST_CASE("answers that were compared are said, wrong ones with them") {
+    LoadReport compared = make_report();
+    compared.outcomes.verified = 6;
+    compared.outcomes.wrong_answers = 2;
+    CHECK(report_table(compared).find("\nverified             6   wrong answers 2\n") != std::string::npos);
+    const auto json = nlohmann::json::parse(report_json(compared));
+    CHECK(json["verified"] == 6);
+    CHECK(json["wrong_answers"] == 2);
+  }
+
   TEST_CASE("a run in which nothing happened has a report too") {
     const LoadReport nothing;
     CHECK(nothing.is_balanced());

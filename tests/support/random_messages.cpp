@@ -118,7 +118,7 @@ ClientMessage RandomMessages::client_message(std::size_t kind) {
 
 ServerMessage RandomMessages::server_message(std::size_t kind) {
   switch (kind) {
-    case 0: return Welcome{u32(), session(), text(), u32(), u32(), u32(), u32(), sampling()};
+    case 0: return Welcome{u32(), session(), text(), u32(), u32(), u32(), u32(), sampling(), u32()};
     case 1: return Accepted{text(), u64()};
     case 2: return Tokens{text(), u64(), tokens(), text(), token_logprobs_list()};
     case 3: return Finished{text(), reason(), usage(), times(), floats()};

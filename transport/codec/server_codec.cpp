@@ -17,6 +17,7 @@ void write_message(const Welcome& welcome, wire::ServerMessage::Builder root) {
   builder.setClientWindowTokens(welcome.client_window_tokens);
   builder.setMessageBytesMax(welcome.message_bytes_max);
   codec::write(welcome.sampling_defaults, builder.initSamplingDefaults());
+  builder.setVocabularyTokens(welcome.vocabulary_tokens);
 }
 
 Welcome read_welcome(const wire::Welcome::Reader& reader, Reading& reading) {
@@ -27,7 +28,8 @@ Welcome read_welcome(const wire::Welcome::Reader& reader, Reading& reading) {
           .context_tokens = reader.getContextTokens(),
           .client_window_tokens = reader.getClientWindowTokens(),
           .message_bytes_max = reader.getMessageBytesMax(),
-          .sampling_defaults = read(reader.getSamplingDefaults(), reading)};
+          .sampling_defaults = read(reader.getSamplingDefaults(), reading),
+          .vocabulary_tokens = reader.getVocabularyTokens()};
 }
 
 void write_message(const Accepted& accepted, wire::ServerMessage::Builder root) {

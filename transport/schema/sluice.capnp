@@ -134,6 +134,7 @@ struct Welcome {
   clientWindowTokens @5 :UInt32;         # Tokens: default first credit, and how far the engine computes ahead.
   messageBytesMax @6 :UInt32;            # Larger messages of a client are refused, in bytes.
   samplingDefaults @7 :SamplingParams;   # What a null Generate.sampling means.
+  vocabularyTokens @8 :UInt32;           # Token ids are below it. 0: an engine that does not say.
 }
 
 struct Accepted {

@@ -35,6 +35,7 @@ struct Desk {
                 .context_tokens = 512,
                 .client_window_tokens = kWindow,
                 .sampling_defaults = {.temperature = 0.5f},
+                .limits = {.vocabulary_tokens = 4096},
                 .sessions = {.session_idle_ms = 1'000},
                 .max_attachments = 2}) {}
 
@@ -104,6 +105,7 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(welcome.client_window_tokens == kWindow);
     CHECK(welcome.message_bytes_max == LedgerConfig{}.message_bytes_max);
     CHECK(welcome.sampling_defaults == SamplingParams{.temperature = 0.5f});
+    CHECK(welcome.vocabulary_tokens == 4096);
   }
 
   TEST_CASE("hello: a client of other versions is refused") {
