@@ -56,6 +56,7 @@ LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
   LedgerConfig config;
   config.model = std::filesystem::path(plan.topology.model.path).filename().string();
   config.max_requests = plan.topology.ingress.max_requests;
+  config.max_queued_prompt_tokens = plan.topology.ingress.max_queued_prompt_tokens;
   config.context_tokens = plan.context_tokens;
   config.client_window_tokens = plan.topology.ingress.client_window_tokens;
   config.message_bytes_max = plan.topology.ingress.message_bytes_max;

@@ -12,8 +12,10 @@ namespace {
 
 constexpr int kClientStretch = 256;
 
-Entropy draw_entropy() {
+// Only what the message can need: most are credits.
+Entropy draw_entropy(const ClientMessage& message) {
   Entropy entropy;
+  if (!std::holds_alternative<Hello>(message) && !std::holds_alternative<Generate>(message)) return entropy;
   SLUICE_CHECK_EQ(getrandom(&entropy.seed, sizeof entropy.seed, 0), static_cast<ssize_t>(sizeof entropy.seed));
   SLUICE_CHECK_EQ(getrandom(entropy.token.bytes.data(), entropy.token.bytes.size(), 0),
                   static_cast<ssize_t>(entropy.token.bytes.size()));
@@ -109,7 +111,9 @@ bool IngressActor::take_client_message(TimePoint now) {
   }
   Result<ClientMessage> message = transport::decode_client_message(incoming->message);
   if (message.ok()) {
-    send(ledger_.on_client(route, std::move(*message), now, draw_entropy()), now);
+    ledger_.set_held_up(!ports_->to_tokenizer.has_room());
+    const Entropy entropy = draw_entropy(*message);
+    send(ledger_.on_client(route, std::move(*message), now, entropy), now);
   } else {
     send(ledger_.on_undecodable(route, message.error()), now);
   }

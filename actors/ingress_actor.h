@@ -3,8 +3,9 @@
 // Owns:    the clients' ROUTER socket, the Ledger, its link ends.
 // Thread:  its own.
 // Errors:  bytes of clients are hostile: what is no message, or too large, is answered with Failed and changes nothing.
-// Pressure: reads clients only while tokenizer and responder have room; always reads the responder, so that no circle
-//           of waiting actors can form.
+// Pressure: reads clients only while the responder has room, which it makes at its own speed; always reads the
+//           responder, so that no circle of waiting actors can form. While the tokenizer has no room, new requests are
+//           refused; a cancel goes into its queue all the same: there is at most one for each request.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +43,7 @@ class IngressActor final : public PollingActor {
   void close() override;
 
  private:
-  bool has_room() const { return ports_->to_tokenizer.has_room() && ports_->to_responder.has_room(); }
+  bool has_room() const { return ports_->to_responder.has_room(); }
   bool take_client_message(TimePoint now);
   bool take_answer(TimePoint now);
   void forward(const ClientAnswer& answer, TimePoint now);

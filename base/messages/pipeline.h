@@ -248,6 +248,7 @@ struct ClientAnswer {
   ClientRoute route;
   bool is_terminal = false;  // This attachment's last message.
   std::vector<std::byte> frame;
+  bool shows_output = false;  // Tokens, or the Finished of a sequence that was not cancelled.
 
   friend bool operator==(const ClientAnswer&, const ClientAnswer&) = default;
 };
@@ -257,6 +258,7 @@ struct ClientAnswer {
 struct StreamReleased {
   SequenceId sequence;
   bool is_kept = false;
+  std::uint32_t prompt_tokens = 0;  // 0: it ended before it was tokenized.
 
   friend bool operator==(const StreamReleased&, const StreamReleased&) = default;
 };

@@ -34,7 +34,9 @@ Error id_conflict(const std::string& request_id, std::string_view why) {
 }  // namespace
 
 Ledger::Ledger(LedgerConfig config)
-    : config_(std::move(config)), sessions_(config_.sessions), admission_(config_.max_requests) {
+    : config_(std::move(config)),
+      sessions_(config_.sessions),
+      admission_({config_.max_requests, config_.max_queued_prompt_tokens}) {
   SLUICE_CHECK_GT(config_.client_window_tokens, 0u);
   SLUICE_CHECK_GT(config_.max_attachments, 0u);
 }
@@ -74,7 +76,10 @@ void Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions&
   for (const std::uint64_t attachment : lost) {
     const SequenceId sequence = attachments_.at(attachment).sequence;
     detach(attachment, out);
-    if (requests_.at(sequence).attachments.empty()) start_grace(sequence, now, out);
+    Request& request = requests_.at(sequence);
+    if (!request.attachments.empty()) continue;
+    admission_.leave_queue(request.place);
+    start_grace(sequence, now, out);
   }
   sessions_.close(route, now);
 }
@@ -112,36 +117,51 @@ void Ledger::on_message(const ClientRoute& route, Generate generate, TimePoint n
   const Connection& connection = *sessions_.connection(route);
   const std::string request_id = generate.request_id;
   const std::optional<SequenceId> known = sessions_.find_request(connection.session, request_id);
+  const auto attached = connection.attachments.find(request_id);
+  if (attached != connection.attachments.end() && attachments_.at(attached->second).sequence != known) {
+    return refuse(route, request_id, id_conflict(request_id, "for an attached request of another session"), out);
+  }
   if (known) {
     if (requests_.at(*known).body != body_hash(generate)) {
       return refuse(route, request_id, id_conflict(request_id, "for a different request"), out);
     }
     return attach(route, *known, request_id, 0, generate.credit_tokens, true, out);
   }
-  if (connection.attachments.contains(request_id)) {
-    return refuse(route, request_id, id_conflict(request_id, "for an attached request of another session"), out);
-  }
   if (auto valid = check_generate(generate, config_.limits); !valid) {
     return refuse(route, request_id, valid.error(), out);
   }
   if (unavailable_) return refuse(route, request_id, *unavailable_, out);
-  if (!admission_.take()) {
+  Request request;
+  if (auto admitted = admit(generate, now, request); !admitted) {
     ++totals_.overloaded_total;
-    const std::string sentence = "all " + std::to_string(config_.max_requests) + " places for requests are taken";
-    Error error{ErrorCode::kOverloaded, sentence, admission_.refuse(now)};
-    out.to_clients.emplace_back(route, Failed{request_id, std::move(error)});
+    out.to_clients.emplace_back(route, Failed{request_id, admitted.error()});
     return;
   }
-  accept(route, std::move(generate), entropy, out);
+  accept(route, std::move(generate), std::move(request), entropy, out);
 }
 
-void Ledger::accept(const ClientRoute& route, Generate generate, const Entropy& entropy, IngressActions& out) {
+Result<void> Ledger::admit(const Generate& generate, TimePoint now, Request& request) {
+  request.prompt = prompt_sizes_.measure(generate.prompt);
+  AdmissionRequest asked;
+  // Longer ones are refused once they are tokenized.
+  const std::uint64_t longest = config_.context_tokens == 0 ? request.prompt.tokens : config_.context_tokens;
+  asked.prompt_tokens = std::min(request.prompt.tokens, longest);
+  asked.priority = generate.priority;
+  if (generate.deadline_ms != 0) asked.time_left = std::chrono::milliseconds(generate.deadline_ms);
+  asked.is_held_up = is_held_up_;
+  auto place = admission_.admit(asked, now);
+  if (!place) return place.error();
+  request.place = *place;
+  return {};
+}
+
+void Ledger::accept(const ClientRoute& route, Generate generate, Request request, const Entropy& entropy,
+                    IngressActions& out) {
   ++totals_.accepted_total;
   const SequenceId sequence{++last_sequence_};
   const std::uint64_t credit_tokens =
       generate.credit_tokens == 0 ? config_.client_window_tokens : generate.credit_tokens;
 
-  Request request;
   request.session = sessions_.connection(route)->session;
   request.request_id = generate.request_id;
   request.body = body_hash(generate);
@@ -228,6 +248,10 @@ void Ledger::on_message(const ClientRoute& route, Credit message, TimePoint, con
 }
 
 std::optional<ClientRoute> Ledger::on_answer(const ClientAnswer& answer, TimePoint now) {
+  if (answer.shows_output) {  // Whoever it is for.
+    const auto request = requests_.find(answer.sequence);
+    if (request != requests_.end()) admission_.show_output(request->second.place, now);
+  }
   const std::optional<std::uint64_t> number = attachment_of(answer.route);
   const auto at = number ? attachments_.find(*number) : attachments_.end();
   if (at == attachments_.end() || at->second.sequence != answer.sequence) {
@@ -238,6 +262,7 @@ std::optional<ClientRoute> Ledger::on_answer(const ClientAnswer& answer, TimePoi
   if (answer.is_terminal) {
     remove_attachment(*number);
     Request& request = requests_.at(answer.sequence);
+    admission_.leave_queue(request.place);
     // The responder holds the output for whoever is still attached, as far as it knows: until then the credit stays
     // out.
     if (request.attachments.empty() && !request.has_detached) end(answer.sequence, request, now);
@@ -253,6 +278,8 @@ IngressActions Ledger::on_released(const StreamReleased& released, TimePoint now
     return out;
   }
   Request& request = at->second;
+  prompt_sizes_.learn(request.prompt, released.prompt_tokens);
+  request.prompt = {};
   end(released.sequence, request, now);
   if (released.is_kept) return out;
   const std::vector<std::uint64_t> too_late = request.attachments;
@@ -343,7 +370,7 @@ void Ledger::cancel(SequenceId sequence, IngressActions& out) {
 void Ledger::end(SequenceId sequence, Request& request, TimePoint now) {
   if (request.is_ended) return;
   request.is_ended = true;
-  admission_.give_back(now);
+  admission_.give_back(request.place, now);
   stop_grace(sequence, request);
 }
 
@@ -358,6 +385,10 @@ LedgerStats Ledger::stats() const {
   stats.connections = static_cast<std::uint32_t>(sessions_.num_connections());
   stats.attachments = static_cast<std::uint32_t>(attachments_.size());
   stats.requests_running = admission_.taken();
+  stats.queued_prompt_tokens = admission_.queued_prompt_tokens();
+  stats.overloaded_tokens_total = admission_.refused_for_tokens();
+  stats.overloaded_wait_total = admission_.refused_for_wait();
+  stats.overloaded_held_up_total = admission_.refused_for_held_up();
   stats.requests_kept = static_cast<std::uint32_t>(requests_.size()) - admission_.taken();
   return stats;
 }
@@ -367,8 +398,11 @@ void Ledger::check_invariants() const {
   std::size_t num_running = 0;
   std::size_t num_attachments = 0;
   std::size_t num_graces = 0;
+  std::uint64_t queued_tokens = 0;
   for (const auto& [sequence, request] : requests_) {
     if (!request.is_ended) ++num_running;
+    if (request.place.is_queued) queued_tokens += request.place.prompt_tokens;
+    SLUICE_CHECK(!request.place.is_queued || (!request.is_ended && !request.attachments.empty()));
     num_attachments += request.attachments.size();
     SLUICE_CHECK_LE(request.attachments.size(), config_.max_attachments);
     for (const std::uint64_t number : request.attachments) SLUICE_CHECK_EQ(attachments_.at(number).sequence, sequence);
@@ -379,6 +413,7 @@ void Ledger::check_invariants() const {
     SLUICE_CHECK(request.attachments.empty() && !request.is_ended);
   }
   SLUICE_CHECK_EQ(num_running, admission_.taken());
+  SLUICE_CHECK_EQ(queued_tokens, admission_.queued_prompt_tokens());
   SLUICE_CHECK_EQ(num_attachments, attachments_.size());
   SLUICE_CHECK_EQ(num_graces, grace_ends_.size());
   std::size_t num_connected = 0;

@@ -20,7 +20,8 @@
 //    retryable Failed{unavailable} for a repeated Generate.
 //  - One admission credit per request from Accepted to the terminal message of its last attachment, so that a client
 //    that has its answer may send the next request at once; to its first StreamReleased where an attachment was lost
-//    or replaced, as the responder may still have to hear of that. None left: Failed{overloaded}.
+//    or replaced, as the responder may still have to hear of that. None left: Failed{overloaded}, as where too many
+//    prompt tokens are queued or the deadline cannot be met (pipeline/request/admission.h).
 //  - A request whose last attachment was lost is cancelled when resume_grace_ms is over.
 //
 // Order: send to_responder before to_tokenizer, so that a stream is open before anything else hears of it.
@@ -45,6 +46,7 @@
 #include "pipeline/request/admission.h"
 #include "pipeline/request/body_hash.h"
 #include "pipeline/request/limits.h"
+#include "pipeline/request/prompt_sizes.h"
 #include "pipeline/request/request_news.h"
 #include "pipeline/request/session_table.h"
 
@@ -53,7 +55,8 @@ namespace sluice {
 struct LedgerConfig {
   std::string model;                           // For Welcome.
   std::uint32_t max_requests = 256;            // Admission credits; 1 or more.
-  std::uint32_t context_tokens = 0;            // For Welcome.
+  std::uint64_t max_queued_prompt_tokens = 0;  // 0: as AdmissionLimits says.
+  std::uint32_t context_tokens = 0;            // For Welcome; no prompt counts for more. 0: no limit.
   std::uint32_t client_window_tokens = 512;    // Credit where a client names none; 1 or more.
   std::uint32_t message_bytes_max = 1u << 20;  // For Welcome; the ingress actor enforces it.
   SamplingParams sampling_defaults;
@@ -79,13 +82,17 @@ struct LedgerStats {
   std::uint32_t sessions = 0;
   std::uint32_t connections = 0;
   std::uint32_t attachments = 0;
-  std::uint32_t requests_running = 0;  // Each holds an admission credit.
-  std::uint32_t requests_kept = 0;     // Ended, and still attachable.
-  std::uint64_t accepted_total = 0;    // Generates that became requests.
-  std::uint64_t retried_total = 0;     // Generates that joined their earlier self.
-  std::uint64_t overloaded_total = 0;
-  std::uint64_t refused_total = 0;  // All other Failed messages of the ledger.
-  std::uint64_t stray_total = 0;    // Answers and releases for what the ledger does not know.
+  std::uint32_t requests_running = 0;          // Each holds an admission credit.
+  std::uint32_t requests_kept = 0;             // Ended, and still attachable.
+  std::uint64_t accepted_total = 0;            // Generates that became requests.
+  std::uint64_t retried_total = 0;             // Generates that joined their earlier self.
+  std::uint64_t queued_prompt_tokens = 0;      // Of requests that have shown no output yet, as estimated.
+  std::uint64_t overloaded_total = 0;          // Generates refused by admission, for whatever reason;
+  std::uint64_t overloaded_tokens_total = 0;   // of these, for want of room for prompt tokens,
+  std::uint64_t overloaded_wait_total = 0;     // because the deadline would have passed before the first token,
+  std::uint64_t overloaded_held_up_total = 0;  // because the tokenizer's queue was full.
+  std::uint64_t refused_total = 0;             // All other Failed messages of the ledger.
+  std::uint64_t stray_total = 0;               // Answers and releases for what the ledger does not know.
 };
 
 class Ledger {
@@ -107,6 +114,9 @@ class Ledger {
   IngressActions on_timer(TimePoint now);
   TimePoint next_timer() const;
 
+  // Whether the queue to the tokenizer is full: new requests are refused, everything else goes on.
+  void set_held_up(bool is_held_up) { is_held_up_ = is_held_up; }
+
   // While set, new requests are refused with it (kUnavailable whatever its code); running ones go on.
   void set_unavailable(std::optional<Error> reason);
 
@@ -126,9 +136,11 @@ class Ledger {
     BodyHash body;
     std::uint64_t seed = 0;
     std::uint32_t resume_grace_ms = 0;
-    bool is_ended = false;      // Its admission credit is back; the result is kept.
-    bool is_cancelled = false;  // SequenceCancel went out.
-    bool has_detached = false;  // A StreamDetach went out.
+    Admission::Place place;
+    PromptSizes::Measure prompt;  // Until its length is known.
+    bool is_ended = false;        // Its admission credit is back; the result is kept.
+    bool is_cancelled = false;    // SequenceCancel went out.
+    bool has_detached = false;    // A StreamDetach went out.
     std::optional<TimePoint> grace_end;
     std::vector<std::uint64_t> attachments;
   };
@@ -141,7 +153,9 @@ class Ledger {
   void on_message(const ClientRoute& route, Credit credit, TimePoint now, const Entropy& entropy, IngressActions& out);
 
   void disconnect(const ClientRoute& route, TimePoint now, IngressActions& out);
-  void accept(const ClientRoute& route, Generate generate, const Entropy& entropy, IngressActions& out);
+  Result<void> admit(const Generate& generate, TimePoint now, Request& request);
+  void accept(const ClientRoute& route, Generate generate, Request request, const Entropy& entropy,
+              IngressActions& out);
   void attach(const ClientRoute& route, SequenceId sequence, const std::string& request_id, std::uint64_t from_index,
               std::uint64_t credit_tokens, bool is_retry, IngressActions& out);
   std::uint64_t add_attachment(const ClientRoute& route, SequenceId sequence, Request& request, bool is_retry);
@@ -156,6 +170,8 @@ class Ledger {
   LedgerConfig config_;
   SessionTable sessions_;
   Admission admission_;
+  PromptSizes prompt_sizes_;
+  bool is_held_up_ = false;
   std::optional<Error> unavailable_;
   std::unordered_map<SequenceId, Request> requests_;
   std::unordered_map<std::uint64_t, Attachment> attachments_;  // By the number that a route of ours spells.

@@ -64,6 +64,7 @@ RequestEnded Stream::end(StreamEnd end, AnswerSink& sink) {
   std::variant<FinishReason, Error> outcome = decided_ ? std::move(*decided_) : std::move(end.outcome);
   if (!log_.is_over() && log_.finish() && std::holds_alternative<FinishReason>(outcome)) outcome = FinishReason::kStop;
   bool is_urgent = true;
+  prompt_tokens_ = end.usage.prompt_tokens;
   end.usage.output_tokens = static_cast<std::uint32_t>(log_.num_tokens());
   RequestEnded ended{sequence_, request_id_, outcome, end.usage, end.times};
   if (auto* error = std::get_if<Error>(&outcome)) {
@@ -73,6 +74,7 @@ RequestEnded Stream::end(StreamEnd end, AnswerSink& sink) {
     const FinishReason reason = std::get<FinishReason>(outcome);
     is_urgent = reason == FinishReason::kCancelled;
     is_worth_keeping_ = true;
+    terminal_shows_output_ = !is_urgent;
     terminal_ = sink.encode(Finished{request_id_, reason, end.usage, end.times, std::move(end.prompt_logprobs)});
   }
   deliver(sink);
@@ -127,7 +129,7 @@ void Stream::send_tokens(Attachment& attachment, AnswerSink& sink) {
 
 void Stream::send(const Attachment& attachment, Tokens tokens, AnswerSink& sink) const {
   tokens.request_id = request_id_;
-  sink.answers.emplace_back(ClientAnswer{sequence_, attachment.route, false, sink.encode(std::move(tokens))});
+  sink.answers.emplace_back(ClientAnswer{sequence_, attachment.route, false, sink.encode(std::move(tokens)), true});
 }
 
 // A client that asked to begin beyond the end has nothing to wait for.
@@ -136,7 +138,7 @@ bool Stream::has_everything(const Attachment& attachment) const {
 }
 
 void Stream::send_terminal(const Attachment& attachment, AnswerSink& sink) const {
-  sink.answers.emplace_back(ClientAnswer{sequence_, attachment.route, true, *terminal_});
+  sink.answers.emplace_back(ClientAnswer{sequence_, attachment.route, true, *terminal_, terminal_shows_output_});
 }
 
 }  // namespace sluice

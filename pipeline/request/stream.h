@@ -64,6 +64,9 @@ class Stream {
   // Whether the batcher should compute no further; see StreamTable's rules. Before end().
   bool is_starved(std::uint32_t client_window_tokens) const;
 
+  // After end(): of the prompt, as the end told; 0: not known.
+  std::uint32_t prompt_tokens() const { return prompt_tokens_; }
+
   // Whether more tokens are of use.
   bool is_open() const { return !log_.is_over() && !decided_ && !terminal_; }
   std::size_t num_attachments() const { return attachments_.size(); }
@@ -92,6 +95,8 @@ class Stream {
   std::uint64_t taken_end_ = 0;  // All tokens below were sent to somebody.
   std::optional<std::vector<std::byte>> terminal_;
   bool is_worth_keeping_ = false;
+  bool terminal_shows_output_ = false;
+  std::uint32_t prompt_tokens_ = 0;
 };
 
 }  // namespace sluice

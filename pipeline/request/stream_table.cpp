@@ -176,7 +176,7 @@ void StreamTable::release(SequenceId sequence, Entry& entry, TimePoint now, Resp
   drain_ends_.erase({entry.drain_end, sequence});
   const std::uint64_t result_bytes = entry.stream.size_bytes();
   const bool is_kept = entry.stream.is_worth_keeping() && retention_.admits(result_bytes);
-  out.to_ingress.emplace_back(StreamReleased{sequence, is_kept});
+  out.to_ingress.emplace_back(StreamReleased{sequence, is_kept, entry.stream.prompt_tokens()});
   if (!is_kept) {
     streams_.erase(sequence);
     return;
@@ -190,8 +190,8 @@ void StreamTable::forget(SequenceId sequence, ResponderActions& out) {
   const auto at = streams_.find(sequence);
   AnswerSink answers = sink(out);
   at->second.stream.dismiss_all(answers);
+  out.to_ingress.emplace_back(StreamReleased{sequence, false, at->second.stream.prompt_tokens()});
   streams_.erase(at);
-  out.to_ingress.emplace_back(StreamReleased{sequence, false});
 }
 
 void StreamTable::drop_ended_routes(const ResponderActions& out) {

@@ -31,6 +31,7 @@ struct ModelTopology {
 struct IngressTopology {
   std::string bind = "tcp://127.0.0.1:5555";     // "tcp://LOOPBACK:PORT" ("*": any free port) or "ipc://PATH".
   std::uint32_t max_requests = 256;              // Admission credits: requests in the engine at a time.
+  std::uint64_t max_queued_prompt_tokens = 0;    // Of requests without output; 0: 4096 for each of max_requests.
   std::uint32_t client_window_tokens = 512;      // Computed ahead of a client that grants no credit.
   std::uint32_t message_bytes_max = 1u << 20;    // Larger messages of a client are refused.
   std::uint32_t finished_count_max = 256;        // Finished results kept for Attach: at most so many,

@@ -15,12 +15,13 @@ std::string TopologyText::toml() const {
   out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
       << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\nweights = \"" << weights << "\"\n"
       << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
+      << "\nmax_queued_prompt_tokens = " << max_queued_prompt_tokens
       << "\nclient_window_tokens = " << client_window_tokens << "\n"
       << "[batcher]\nmax_batch_tokens = " << max_batch_tokens << "\nmax_sequences = " << max_sequences
       << "\nblock_tokens = " << block_tokens << "\nkv_cache = \"" << kv_cache << "\"\n"
       << "prefix_cache = " << (prefix_cache ? "true" : "false") << "\n"
       << "[kernels]\npath = \"" << kernel_path << "\"\n"
-      << "[links]\ntransport = \"" << transport << "\"\n"
+      << "[links]\ntransport = \"" << transport << "\"\ntimeout_ms = " << link_timeout_ms << "\n"
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
   for (const StageText& stage : stages) {

@@ -24,6 +24,7 @@ struct TopologyText {
   std::string kernel_path = "auto";
   std::string transport = "ipc";
   std::uint32_t max_requests = 64;
+  std::uint64_t max_queued_prompt_tokens = 0;
   std::uint32_t client_window_tokens = 512;
   std::uint32_t max_batch_tokens = 512;
   std::uint32_t max_sequences = 32;
@@ -34,6 +35,7 @@ struct TopologyText {
   std::string weights = "file";  // "random", "mock"
   std::uint32_t mock_step_us = 0;
   std::uint32_t mock_token_us = 0;
+  std::uint32_t link_timeout_ms = 2'000;
 
   std::string toml() const;
 };

@@ -185,9 +185,10 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
       ClientAnswer answer{{u64()}, route(), coin(), {}};
       answer.frame.resize(below(200));
       for (auto& byte : answer.frame) byte = static_cast<std::byte>(random_.next());
+      answer.shows_output = coin();
       return answer;
     }
-    default: return StreamReleased{{u64()}, coin()};
+    default: return StreamReleased{{u64()}, coin(), u32()};
   }
 }
 

@@ -135,6 +135,7 @@ void write_message(const ClientAnswer& answer, wire::LinkMessage::Builder root) 
   builder.setRoute(as_data(answer.route));
   builder.setIsTerminal(answer.is_terminal);
   builder.setFrame(codec::as_data(answer.frame.data(), answer.frame.size()));
+  builder.setShowsOutput(answer.shows_output);
 }
 
 ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading&) {
@@ -143,17 +144,19 @@ ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading&) {
   return {.sequence = {reader.getSequence()},
           .route = {read_bytes(reader.getRoute())},
           .is_terminal = reader.getIsTerminal(),
-          .frame = std::vector<std::byte>(bytes, bytes + frame.size())};
+          .frame = std::vector<std::byte>(bytes, bytes + frame.size()),
+          .shows_output = reader.getShowsOutput()};
 }
 
 void write_message(const StreamReleased& released, wire::LinkMessage::Builder root) {
   auto builder = root.initStreamReleased();
   builder.setSequence(released.sequence.value);
   builder.setIsKept(released.is_kept);
+  builder.setPromptTokens(released.prompt_tokens);
 }
 
 StreamReleased read(const wire::StreamReleased::Reader& reader, Reading&) {
-  return {{reader.getSequence()}, reader.getIsKept()};
+  return {{reader.getSequence()}, reader.getIsKept(), reader.getPromptTokens()};
 }
 
 }  // namespace sluice::transport::codec

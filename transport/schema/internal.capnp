@@ -190,11 +190,13 @@ struct ClientAnswer {
   route @1 :Data;          # 1 to 255 bytes.
   isTerminal @2 :Bool;     # The attachment's last message.
   frame @3 :Data;          # One encoded ServerMessage.
+  showsOutput @4 :Bool;    # Tokens, or the Finished of a sequence that was not cancelled.
 }
 
 struct StreamReleased {
   sequence @0 :UInt64;
   isKept @1 :Bool;  # The result can still be attached to.
+  promptTokens @2 :UInt32;  # 0: it ended before it was tokenized.
 }
 
 # ---- worker and supervisor -------------------------------------------------------------------------------------------

@@ -6,87 +6,12 @@
 #include <string>
 #include <vector>
 
-namespace sluice {
+#include "tests/pipeline/request/ledger_desk.h"
+
+namespace sluice::test {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::uint32_t kWindow = 16;
-
-SessionToken token(std::uint8_t n) {
-  SessionToken token;
-  token.bytes.fill(n);
-  return token;
-}
-
-Generate make_generate(const std::string& request_id) {
-  Generate generate;
-  generate.request_id = request_id;
-  generate.prompt = "Once upon a time";
-  generate.max_tokens = 5;
-  return generate;
-}
-
-// A ledger with its clock, and shorthands that check the invariants after each step.
-struct Desk {
-  explicit Desk(std::uint32_t max_requests = 4)
-      : ledger({.model = "storyteller",
-                .max_requests = max_requests,
-                .context_tokens = 512,
-                .client_window_tokens = kWindow,
-                .sampling_defaults = {.temperature = 0.5f},
-                .limits = {.vocabulary_tokens = 4096},
-                .sessions = {.session_idle_ms = 1'000},
-                .max_attachments = 2}) {}
-
-  IngressActions send(const std::string& route, ClientMessage message) {
-    ++draws;
-    IngressActions out = ledger.on_client({route}, std::move(message), now, {1'000ull + draws, token(draws)});
-    ledger.check_invariants();
-    return out;
-  }
-  // The session's token.
-  SessionToken hello(const std::string& route, std::optional<SessionToken> session = {}) {
-    const IngressActions out = send(route, Hello{.client_name = "test", .session = session});
-    REQUIRE(out.to_clients.size() == 1);
-    return std::get<Welcome>(out.to_clients[0].second).session;
-  }
-  // The attachment's route, as the responder knows it.
-  ClientRoute generate(const std::string& route, const Generate& message) {
-    const IngressActions out = send(route, message);
-    REQUIRE(out.to_responder.size() == 1);
-    return std::get<StreamOpen>(out.to_responder[0]).route;
-  }
-  IngressActions disconnect(const std::string& route) {
-    IngressActions out = ledger.on_disconnected({route}, now);
-    ledger.check_invariants();
-    return out;
-  }
-  IngressActions release(std::uint64_t sequence, bool is_kept) {
-    IngressActions out = ledger.on_released({{sequence}, is_kept}, now);
-    ledger.check_invariants();
-    return out;
-  }
-
-  Ledger ledger;
-  TimePoint now{};
-  std::uint8_t draws = 0;
-};
-
-void check_empty(const IngressActions& out) {
-  CHECK(out.to_clients.empty());
-  CHECK(out.to_responder.empty());
-  CHECK(out.to_tokenizer.empty());
-}
-
-Error failure(const IngressActions& out, const std::string& request_id) {
-  REQUIRE(out.to_clients.size() == 1);
-  CHECK(out.to_responder.empty());
-  CHECK(out.to_tokenizer.empty());
-  const auto& failed = std::get<Failed>(out.to_clients[0].second);
-  CHECK(failed.request_id == request_id);
-  return failed.error;
-}
 
 TEST_SUITE("pipeline/request/ledger") {
   TEST_CASE("hello: is answered by Welcome with limits and defaults") {
@@ -206,6 +131,18 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(desk.ledger.stats().attachments == 1);
   }
 
+  TEST_CASE("generate: a retry on a connection that has another session's request of that id attached is a conflict") {
+    Desk desk;
+    const SessionToken other = desk.hello("r1");
+    desk.generate("r1", make_generate("a"));
+    const SessionToken own = desk.hello("r2");
+    desk.generate("r2", make_generate("a"));
+    desk.hello("r3", own);
+    desk.send("r3", Attach{other, "a"});
+    CHECK(failure(desk.send("r3", make_generate("a")), "a").code == ErrorCode::kIdConflict);
+    CHECK(desk.ledger.stats().attachments == 3);
+  }
+
   TEST_CASE("generate: ids of different sessions do not meet") {
     Desk desk;
     desk.hello("r1");
@@ -236,63 +173,6 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(desk.ledger.stats().requests_running == 1);
     CHECK_FALSE(desk.ledger.on_answer({{1}, first, false, {}}, desk.now));
     CHECK(desk.ledger.on_answer({{1}, attach.route, false, {}}, desk.now) == ClientRoute{"r"});
-  }
-
-  TEST_CASE("admission: beyond max_requests a request is refused at once, with a hint") {
-    Desk desk(2);
-    desk.hello("r");
-    desk.generate("r", make_generate("a"));
-    desk.generate("r", make_generate("b"));
-    const Error error = failure(desk.send("r", make_generate("c")), "c");
-    CHECK(error.code == ErrorCode::kOverloaded);
-    CHECK(error.retry_after_ms == Admission::kRetryUnknown_ms);
-    CHECK(desk.ledger.stats().overloaded_total == 1);
-    CHECK(desk.send("r", make_generate("a")).to_responder.size() == 2);  // A retry needs no credit.
-
-    desk.release(1, true);
-
-    CHECK(desk.ledger.stats().requests_kept == 1);
-    desk.generate("r", make_generate("c"));
-    CHECK(desk.ledger.stats().requests_running == 2);
-  }
-
-  TEST_CASE("admission: a client that has its answer finds the place free before the responder has released it") {
-    Desk desk(1);
-    desk.hello("r");
-    const ClientRoute route = desk.generate("r", make_generate("a"));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now));
-    desk.generate("r", make_generate("b"));
-    check_empty(desk.release(1, false));
-    CHECK(desk.ledger.stats().requests_running == 1);
-  }
-
-  TEST_CASE("admission: the place waits for all attachments, and for the release where one was lost") {
-    Desk desk(1);
-    const SessionToken session = desk.hello("r");
-    const ClientRoute first = desk.generate("r", make_generate("a"));
-    desk.hello("s", session);
-    desk.send("s", Attach{session, "a"});
-    desk.disconnect("s");
-    CHECK(desk.ledger.on_answer({{1}, first, true, {}}, desk.now));
-    CHECK(desk.ledger.stats().requests_running == 1);
-    check_empty(desk.release(1, true));
-    CHECK(desk.ledger.stats().requests_running == 0);
-  }
-
-  TEST_CASE("admission: a credit comes back once, whatever is released later") {
-    Desk desk(1);
-    desk.hello("r");
-    const ClientRoute route = desk.generate("r", make_generate("a"));
-    CHECK(desk.ledger.on_answer({{1}, route, true, {}}, desk.now) == ClientRoute{"r"});
-    check_empty(desk.release(1, true));
-    check_empty(desk.release(1, true));
-    CHECK(desk.ledger.stats().requests_running == 0);
-    check_empty(desk.release(1, false));
-    CHECK(desk.ledger.stats().requests_kept == 0);
-    check_empty(desk.release(1, false));
-    CHECK(desk.ledger.stats().stray_total == 1);
-    desk.generate("r", make_generate("a"));  // A new request under the old id.
-    CHECK(desk.ledger.stats().accepted_total == 2);
   }
 
   TEST_CASE("unavailable: new requests get the reason, retries and attaches do not need it") {
@@ -495,4 +375,4 @@ TEST_SUITE("pipeline/request/ledger") {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::test

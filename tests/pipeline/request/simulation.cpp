@@ -14,6 +14,8 @@ constexpr std::uint32_t kSteps = 3'000;
 constexpr std::uint32_t kSignalDelaySteps = 20;
 constexpr std::size_t kLinkMessages = 8;  // The engine's credit on its link to the responder.
 constexpr std::uint64_t kTokensAtOnce = 3;
+constexpr std::size_t kTokenizerQueue = 2;      // Full beyond.
+constexpr std::uint64_t kPromptTokensMax = 10;  // A prompt counts for no more.
 
 const std::string kStory =
     "Once upon a time there was a small fox \xF0\x9F\xA6\x8A who lived in a caf\xC3\xA9 by the river and the hill, and "
@@ -101,6 +103,8 @@ SimulatedWorld::SimulatedWorld(std::uint64_t seed) : random_(seed) {
   facts_.window_tokens = static_cast<std::uint32_t>(1 + random_.below(8));
   facts_.may_dismiss = random_.below(2) == 0;
   ledger_config_.max_requests = static_cast<std::uint32_t>(1 + random_.below(6));
+  ledger_config_.max_queued_prompt_tokens = random_.below(2) == 0 ? 0 : 1 + random_.below(40);
+  ledger_config_.context_tokens = kPromptTokensMax;
   ledger_config_.client_window_tokens = facts_.window_tokens;
   ledger_config_.max_attachments = 2;
   ledger_config_.sessions = {.max_sessions = 8, .max_connections = 8, .session_idle_ms = 300};
@@ -184,6 +188,7 @@ void SimulatedWorld::send(SimulatedClient& client, ClientMessage message) {
   Entropy entropy{draws_, {}};
   for (std::size_t i = 0; i < 8; ++i) entropy.token.bytes[i] = static_cast<std::uint8_t>(draws_ >> (8 * i));
   if (const auto* generate = std::get_if<Generate>(&message)) client.note_generate(*generate, entropy.seed);
+  ledger_->set_held_up(to_engine_.size() >= kTokenizerQueue);
   spread(ledger_->on_client(client.route(), std::move(message), now_, entropy));
 }
 
@@ -255,9 +260,14 @@ void SimulatedWorld::check() {
   table_->check_invariants();
   const StreamTableStats stats = table_->stats();
   const std::uint32_t running = ledger_->stats().requests_running;
+  const std::uint64_t queued = ledger_->stats().queued_prompt_tokens;
   if (stats.streams_early > 0) ++facts_.coverage.early;
   if (stats.streams_paused > 0) ++facts_.coverage.paused;
   facts_.expect(running <= ledger_config_.max_requests, "more requests than credits");
+  const std::uint64_t tokens_max = ledger_config_.max_queued_prompt_tokens;
+  facts_.expect(tokens_max == 0 || queued <= std::max(tokens_max, kPromptTokensMax),
+                "more prompt tokens than may queue");
+  facts_.expect(running > 0 || queued == 0, "prompt tokens of nobody are queued");
   facts_.expect(stats.streams_running + stats.streams_draining <= running, "a stream without an admission credit");
   facts_.expect(stats.streams_early <= running, "an early stream without an admission credit");
   // A window ahead, what a pause on its way could not prevent, and what waits for a stop string to become none.
@@ -309,6 +319,10 @@ void SimulatedWorld::finish() {
   const LedgerStats ledger = ledger_->stats();
   facts_.coverage.retried = ledger.retried_total;
   facts_.coverage.strays = ledger.stray_total;
+  facts_.coverage.overloaded_tokens = ledger.overloaded_tokens_total;
+  facts_.coverage.overloaded_wait = ledger.overloaded_wait_total;
+  facts_.coverage.overloaded_held_up = ledger.overloaded_held_up_total;
+  facts_.expect(ledger.queued_prompt_tokens == 0, "prompt tokens were never taken off the queue");
   facts_.expect(ledger.requests_running == 0, "an admission credit was lost");
   facts_.expect(ledger.requests_kept == 0 && ledger.attachments == 0, "a request was never forgotten");
   facts_.expect(ledger.connections == 0 && ledger.sessions == 0, "a session was never forgotten");

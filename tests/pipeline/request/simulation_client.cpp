@@ -49,7 +49,9 @@ std::optional<ClientMessage> SimulatedClient::generate(SplitMix64& random) {
   if (stops < kStops.size()) message.stop = {kStops[stops], kStops[(stops + 2) % kStops.size()]};
   message.credit_tokens = random.below(3) == 0 ? 0 : 1 + random.below(20);
   message.resume_grace_ms = static_cast<std::uint32_t>(random.below(2) * 60);
-  if (random.below(20) == 0) message.max_tokens = 0;  // Refused, or a conflict.
+  if (random.below(3) == 0)
+    message.deadline_ms = static_cast<std::uint32_t>(1 + random.below(40));  // For the door alone.
+  if (random.below(20) == 0) message.max_tokens = 0;                         // Refused, or a conflict.
   const std::uint64_t credit = message.credit_tokens == 0 ? facts_.window_tokens : message.credit_tokens;
   wanted_[id].push_back({0, credit});
   return message;

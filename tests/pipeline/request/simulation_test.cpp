@@ -18,6 +18,9 @@ void check_coverage(const SimulatedCoverage& total) {
   CHECK(total.vanished > 0);
   CHECK(total.conflicts > 0);
   CHECK(total.overloaded > 0);
+  CHECK(total.overloaded_tokens > 0);
+  CHECK(total.overloaded_wait > 0);
+  CHECK(total.overloaded_held_up > 0);
   CHECK(total.unavailable > 0);
   CHECK(total.retried > 0);
   CHECK(total.same_terminal > 0);
@@ -36,6 +39,9 @@ void add(SimulatedCoverage& total, const SimulatedCoverage& one) {
   total.vanished += one.vanished;
   total.conflicts += one.conflicts;
   total.overloaded += one.overloaded;
+  total.overloaded_tokens += one.overloaded_tokens;
+  total.overloaded_wait += one.overloaded_wait;
+  total.overloaded_held_up += one.overloaded_held_up;
   total.unavailable += one.unavailable;
   total.retried += one.retried;
   total.same_terminal += one.same_terminal;

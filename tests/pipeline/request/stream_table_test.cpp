@@ -26,6 +26,8 @@ struct Seen {
   std::vector<ServerMessage> terminals;
 };
 
+constexpr std::uint32_t kPromptTokens = 5;
+
 struct Desk {
   explicit Desk(StreamTableConfig config = make_config())
       : table(config, test::storyteller_tokenizer(), book.encoder()) {}
@@ -49,7 +51,7 @@ struct Desk {
     return send(StreamTokens{{sequence}, first_index, std::move(ids), {}});
   }
   ResponderActions end(std::uint64_t sequence, std::variant<FinishReason, Error> outcome = FinishReason::kLength) {
-    return send(StreamEnd{{sequence}, std::move(outcome), {5, 99, 1}, {1, 2, 3, 4}, {-0.5f}});
+    return send(StreamEnd{{sequence}, std::move(outcome), {kPromptTokens, 99, 1}, {1, 2, 3, 4}, {-0.5f}});
   }
 
   // What was told of its end.
@@ -68,6 +70,9 @@ struct Desk {
       Seen& by = seen[answer->route];
       const ServerMessage& typed = book.decode(answer->frame);
       CHECK(answer->is_terminal == !std::holds_alternative<Tokens>(typed));
+      const auto* finish = std::get_if<Finished>(&typed);
+      const bool is_result = finish != nullptr && finish->reason != FinishReason::kCancelled;
+      CHECK(answer->shows_output == (is_result || !answer->is_terminal));
       if (answer->is_terminal) {
         by.terminals.push_back(typed);
         continue;
@@ -112,7 +117,7 @@ TEST_SUITE("pipeline/request/stream_table") {
     CHECK(desk.seen[kRoute].ids == ids);
     CHECK(desk.seen[kRoute].text == "Once upon a time");
     CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{finished(FinishReason::kLength, 4)});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
     CHECK(desk.table.stats().streams_kept == 1);
     CHECK(desk.table.stats().tokens_total == 4);
   }
@@ -161,7 +166,7 @@ TEST_SUITE("pipeline/request/stream_table") {
 
     CHECK(desk.seen[kRoute].ids == std::vector<TokenId>{5, 6, 7, 8});
     CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{finished(FinishReason::kLength, 4)});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
   }
 
   TEST_CASE("a client that grants nothing gets the end without the rest when draining takes too long") {
@@ -177,7 +182,7 @@ TEST_SUITE("pipeline/request/stream_table") {
 
     CHECK(desk.seen[kRoute].ids == std::vector<TokenId>{5});
     CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{finished(FinishReason::kLength, 2)});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
   }
 
   TEST_CASE("failed and cancelled do not wait for credit") {
@@ -187,12 +192,12 @@ TEST_SUITE("pipeline/request/stream_table") {
     desk.end(1, FinishReason::kCancelled);
     CHECK(desk.seen[kRoute].ids == std::vector<TokenId>{5});
     CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{finished(FinishReason::kCancelled, 2)});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
     desk.open(2, 1);
     desk.tokens(2, 0, {5, 6});
     desk.end(2, kTooLong);
     CHECK(desk.seen[kRoute].terminals.back() == ServerMessage{Failed{"a", kTooLong}});
-    CHECK(desk.released.back() == StreamReleased{{2}, true});
+    CHECK(desk.released.back() == StreamReleased{{2}, true, kPromptTokens});
   }
 
   TEST_CASE("a failure that a retry could cure is forgotten at once") {
@@ -200,7 +205,7 @@ TEST_SUITE("pipeline/request/stream_table") {
     desk.open(1);
     desk.end(1, kStageLost);
     CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{Failed{"a", kStageLost}});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, false}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, false, kPromptTokens}});
     CHECK(desk.table.stats().streams_kept == 0);
   }
 
@@ -390,7 +395,7 @@ TEST_SUITE("pipeline/request/stream_table") {
     desk.end(1);
     CHECK(desk.released.empty());
     desk.send(StreamDetach{kRoute});
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
   }
 
   TEST_CASE("results are kept by number: the oldest makes room, and whoever still reads it gets the end") {
@@ -406,7 +411,7 @@ TEST_SUITE("pipeline/request/stream_table") {
 
     desk.end(3);
 
-    CHECK(desk.released == std::vector<StreamReleased>{{{3}, true}, {{1}, false}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{3}, true, kPromptTokens}, {{1}, false, kPromptTokens}});
     CHECK(desk.seen[kOther].ids == std::vector<TokenId>{5});
     CHECK(desk.seen[kOther].terminals == std::vector<ServerMessage>{finished(FinishReason::kLength, 2)});
     desk.send(StreamAttach{{1}, kOther, 0, 100});  // Too late: the ledger answers.
@@ -429,7 +434,8 @@ TEST_SUITE("pipeline/request/stream_table") {
 
     desk.send(StreamDetach{kRoute});
 
-    CHECK(desk.released == std::vector<StreamReleased>{{{2}, true}, {{1}, true}, {{2}, false}});
+    CHECK(desk.released == std::vector<StreamReleased>{
+                               {{2}, true, kPromptTokens}, {{1}, true, kPromptTokens}, {{2}, false, kPromptTokens}});
   }
 
   TEST_CASE("results are kept for a time") {
@@ -440,7 +446,7 @@ TEST_SUITE("pipeline/request/stream_table") {
     desk.tick(milliseconds(999));
     CHECK(desk.released.size() == 1);
     desk.tick(milliseconds(1'000));
-    CHECK(desk.released.back() == StreamReleased{{1}, false});
+    CHECK(desk.released.back() == StreamReleased{{1}, false, kPromptTokens});
     CHECK(desk.table.next_timer() == TimePoint::never());
   }
 
@@ -450,7 +456,7 @@ TEST_SUITE("pipeline/request/stream_table") {
     Desk desk(config);
     desk.open(1);
     desk.end(1);
-    CHECK(desk.released == std::vector<StreamReleased>{{{1}, false}});
+    CHECK(desk.released == std::vector<StreamReleased>{{{1}, false, kPromptTokens}});
   }
 
   TEST_CASE("messages for streams that are over are ignored") {

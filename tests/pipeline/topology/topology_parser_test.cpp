@@ -65,6 +65,7 @@ weights = "file"
 [ingress]
 bind = "ipc:///run/sluice"
 max_requests = 7
+max_queued_prompt_tokens = 70
 client_window_tokens = 8
 message_bytes_max = "2KiB"
 finished_count_max = 9
@@ -111,6 +112,7 @@ count = 1
     expected.model = {.path = "a/b", .dtype = DType::kF32, .compute = DType::kF32};
     expected.ingress = {.bind = "ipc:///run/sluice",
                         .max_requests = 7,
+                        .max_queued_prompt_tokens = 70,
                         .client_window_tokens = 8,
                         .message_bytes_max = 2048,
                         .finished_count_max = 9,
