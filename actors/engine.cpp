@@ -60,6 +60,7 @@ LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
   config.context_tokens = plan.context_tokens;
   config.client_window_tokens = plan.topology.ingress.client_window_tokens;
   config.message_bytes_max = plan.topology.ingress.message_bytes_max;
+  config.garbage_messages_max = plan.topology.ingress.garbage_messages_max;
   config.sampling_defaults = model.defaults.sampling;
   config.limits.vocabulary_tokens = plan.model.vocab_size;
   return config;

@@ -103,10 +103,11 @@ bool IngressActor::take_client_message(TimePoint now) {
   if (!incoming) return false;
   const ClientRoute route{std::move(incoming->route.id)};
   if (incoming->follows_loss) send(ledger_.on_disconnected(route, now), now);
+  if (ledger_.drops(route)) return true;
   if (const std::size_t bytes = size_bytes(incoming->message); bytes > message_bytes_max_) {
     const Error error{ErrorCode::kInvalidRequest, "message has " + std::to_string(bytes) + " bytes, the limit is " +
                                                       std::to_string(message_bytes_max_)};
-    send(ledger_.on_undecodable(route, error), now);
+    send(ledger_.on_undecodable(route, error, now), now);
     return true;
   }
   Result<ClientMessage> message = transport::decode_client_message(incoming->message);
@@ -115,7 +116,7 @@ bool IngressActor::take_client_message(TimePoint now) {
     const Entropy entropy = draw_entropy(*message);
     send(ledger_.on_client(route, std::move(*message), now, entropy), now);
   } else {
-    send(ledger_.on_undecodable(route, message.error()), now);
+    send(ledger_.on_undecodable(route, message.error(), now), now);
   }
   return true;
 }
@@ -153,8 +154,8 @@ void IngressActor::send(IngressActions actions, TimePoint now) {
 void IngressActor::send_to_client(const ClientRoute& route, const transport::Message& message, TimePoint now) {
   const Result<bool> sent = ports_->clients.send(transport::Route{route.bytes}, message);
   if (sent.ok() && *sent) return;
-  // Gone, or its queue is full although its credit bounds what we send: it has stopped reading altogether.
-  send(ledger_.on_disconnected(route, now), now);
+  // Its queue is full although its credit bounds what we send: it has stopped reading altogether. Or it is gone.
+  send(sent.ok() ? ledger_.on_stalled(route, now) : ledger_.on_disconnected(route, now), now);
 }
 
 void IngressActor::finish_drain() {

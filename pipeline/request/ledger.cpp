@@ -36,7 +36,8 @@ Error id_conflict(const std::string& request_id, std::string_view why) {
 Ledger::Ledger(LedgerConfig config)
     : config_(std::move(config)),
       sessions_(config_.sessions),
-      admission_({config_.max_requests, config_.max_queued_prompt_tokens}) {
+      admission_({config_.max_requests, config_.max_queued_prompt_tokens}),
+      offenders_(config_.garbage_messages_max) {
   SLUICE_CHECK_GT(config_.client_window_tokens, 0u);
   SLUICE_CHECK_GT(config_.max_attachments, 0u);
 }
@@ -46,29 +47,52 @@ IngressActions Ledger::on_client(const ClientRoute& route, ClientMessage message
   IngressActions out;
   Connection* connection = sessions_.connection(route);
   if (connection == nullptr && !std::holds_alternative<Hello>(message)) {
-    refuse(route, "", {ErrorCode::kProtocolViolation, "the first message of a connection must be Hello", 0}, out);
+    Error error{ErrorCode::kProtocolViolation, "the first message of a connection must be Hello", 0};
+    refuse_garbage(route, std::move(error), now, out);
     return out;
   }
+  offenders_.note_good(route);
   if (connection != nullptr) connection->last_heard = now;
   std::visit([&](auto& typed) { on_message(route, std::move(typed), now, entropy, out); }, message);
   return out;
 }
 
-IngressActions Ledger::on_undecodable(const ClientRoute& route, const Error& error) {
+IngressActions Ledger::on_undecodable(const ClientRoute& route, const Error& error, TimePoint now) {
   IngressActions out;
-  refuse(route, "", error, out);
+  refuse_garbage(route, error, now, out);
   return out;
+}
+
+bool Ledger::drops(const ClientRoute& route) {
+  if (!offenders_.is_muted(route)) return false;
+  ++totals_.dropped_total;
+  return true;
+}
+
+void Ledger::refuse_garbage(const ClientRoute& route, Error error, TimePoint now, IngressActions& out) {
+  ++totals_.garbage_total;
+  refuse(route, "", std::move(error), out);
+  if (!offenders_.note_garbage(route)) return;
+  ++totals_.muted_total;
+  disconnect(route, now, out);
 }
 
 IngressActions Ledger::on_disconnected(const ClientRoute& route, TimePoint now) {
   IngressActions out;
-  disconnect(route, now, out);
+  offenders_.forget(route);
+  if (disconnect(route, now, out)) ++totals_.lost_total;
   return out;
 }
 
-void Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions& out) {
+IngressActions Ledger::on_stalled(const ClientRoute& route, TimePoint now) {
+  IngressActions out;
+  if (disconnect(route, now, out)) ++totals_.stalled_total;
+  return out;
+}
+
+bool Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions& out) {
   const Connection* connection = sessions_.connection(route);
-  if (connection == nullptr) return;
+  if (connection == nullptr) return false;
   out.news.emplace_back(ClientLost{connection->session, static_cast<std::uint32_t>(connection->attachments.size())});
   std::vector<std::uint64_t> lost;
   for (const auto& [request_id, attachment] : connection->attachments) lost.push_back(attachment);
@@ -82,6 +106,7 @@ void Ledger::disconnect(const ClientRoute& route, TimePoint now, IngressActions&
     start_grace(sequence, now, out);
   }
   sessions_.close(route, now);
+  return true;
 }
 
 void Ledger::on_message(const ClientRoute& route, Hello hello, TimePoint now, const Entropy& entropy,

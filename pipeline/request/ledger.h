@@ -9,6 +9,7 @@
 // Errors: all become Failed messages in the returned actions; nothing a client sends is a check failure.
 //
 // Rules (docs/PROTOCOL.md states them for clients):
+//  - A connection that sends too much garbage is muted: it counts as lost, and what it sends is dropped unread.
 //  - A connection says Hello first; anything before it is Failed{protocol_violation}. A second Hello starts over, as if
 //    the connection had been lost in between (a client may restart under its routing id).
 //  - Generate whose id is in use in the session: with another body Failed{id_conflict}, and the first request is not
@@ -46,6 +47,7 @@
 #include "pipeline/request/admission.h"
 #include "pipeline/request/body_hash.h"
 #include "pipeline/request/limits.h"
+#include "pipeline/request/offenders.h"
 #include "pipeline/request/prompt_sizes.h"
 #include "pipeline/request/request_news.h"
 #include "pipeline/request/session_table.h"
@@ -62,7 +64,8 @@ struct LedgerConfig {
   SamplingParams sampling_defaults;
   RequestLimits limits;
   SessionLimits sessions;
-  std::uint32_t max_attachments = 8;  // Per request.
+  std::uint32_t max_attachments = 8;           // Per request.
+  std::uint32_t garbage_messages_max = 1'000;  // Of a connection, more than good ones: then it is muted.
 };
 
 // Fresh randomness for one message: getrandom in the actor, a seeded generator in tests.
@@ -91,6 +94,11 @@ struct LedgerStats {
   std::uint64_t overloaded_tokens_total = 0;   // of these, for want of room for prompt tokens,
   std::uint64_t overloaded_wait_total = 0;     // because the deadline would have passed before the first token,
   std::uint64_t overloaded_held_up_total = 0;  // because the tokenizer's queue was full.
+  std::uint64_t lost_total = 0;                // Connections that ended;
+  std::uint64_t stalled_total = 0;             // that were cut because the client had stopped reading;
+  std::uint64_t muted_total = 0;               // that were cut because of what they sent.
+  std::uint64_t garbage_total = 0;             // Messages that were none, or came before Hello.
+  std::uint64_t dropped_total = 0;             // Messages of muted connections, unread.
   std::uint64_t refused_total = 0;             // All other Failed messages of the ledger.
   std::uint64_t stray_total = 0;               // Answers and releases for what the ledger does not know.
 };
@@ -100,10 +108,14 @@ class Ledger {
   explicit Ledger(LedgerConfig config);
 
   IngressActions on_client(const ClientRoute& route, ClientMessage message, TimePoint now, const Entropy& entropy);
-  // Bytes of a client that are no message. The connection goes on.
-  IngressActions on_undecodable(const ClientRoute& route, const Error& error);
-  // The peer is gone (socket monitor, EHOSTUNREACH, or it stopped reading). Unknown routes are ignored.
+  // Bytes of a client that are no message. The connection goes on, until there have been too many of them.
+  IngressActions on_undecodable(const ClientRoute& route, const Error& error, TimePoint now);
+  // Whether to drop a message unread, which this counts: its connection is muted.
+  bool drops(const ClientRoute& route);
+  // The peer is gone (socket monitor, EHOSTUNREACH). Unknown routes are ignored.
   IngressActions on_disconnected(const ClientRoute& route, TimePoint now);
+  // The peer has stopped reading: its queue is full. It counts as gone, whatever still comes from it.
+  IngressActions on_stalled(const ClientRoute& route, TimePoint now);
 
   // Where the frame of an answer goes; nothing: its attachment is gone, drop it.
   std::optional<ClientRoute> on_answer(const ClientAnswer& answer, TimePoint now);
@@ -152,7 +164,9 @@ class Ledger {
   void on_message(const ClientRoute& route, Cancel cancel, TimePoint now, const Entropy& entropy, IngressActions& out);
   void on_message(const ClientRoute& route, Credit credit, TimePoint now, const Entropy& entropy, IngressActions& out);
 
-  void disconnect(const ClientRoute& route, TimePoint now, IngressActions& out);
+  // False if there is no such connection.
+  bool disconnect(const ClientRoute& route, TimePoint now, IngressActions& out);
+  void refuse_garbage(const ClientRoute& route, Error error, TimePoint now, IngressActions& out);
   Result<void> admit(const Generate& generate, TimePoint now, Request& request);
   void accept(const ClientRoute& route, Generate generate, Request request, const Entropy& entropy,
               IngressActions& out);
@@ -171,6 +185,7 @@ class Ledger {
   SessionTable sessions_;
   Admission admission_;
   PromptSizes prompt_sizes_;
+  Offenders offenders_;
   bool is_held_up_ = false;
   std::optional<Error> unavailable_;
   std::unordered_map<SequenceId, Request> requests_;

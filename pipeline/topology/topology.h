@@ -34,6 +34,7 @@ struct IngressTopology {
   std::uint64_t max_queued_prompt_tokens = 0;    // Of requests without output; 0: 4096 for each of max_requests.
   std::uint32_t client_window_tokens = 512;      // Computed ahead of a client that grants no credit.
   std::uint32_t message_bytes_max = 1u << 20;    // Larger messages of a client are refused.
+  std::uint32_t garbage_messages_max = 1'000;    // Of a connection, more than good ones: then nothing of it is read.
   std::uint32_t finished_count_max = 256;        // Finished results kept for Attach: at most so many,
   std::uint64_t finished_bytes_max = 16u << 20;  // of so many bytes together,
   std::uint32_t finished_keep_ms = 60'000;       // and for so long.

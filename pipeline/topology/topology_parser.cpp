@@ -76,6 +76,7 @@ std::vector<Field<IngressTopology>> ingress_fields() {
           whole_number("max_queued_prompt_tokens", &I::max_queued_prompt_tokens, 0, std::uint64_t{1} << 40),
           whole_number("client_window_tokens", &I::client_window_tokens, 1, 1u << 20),
           size_in_bytes("message_bytes_max", &I::message_bytes_max, 1u << 10, 256u << 20),
+          whole_number("garbage_messages_max", &I::garbage_messages_max, 1, 1u << 30),
           whole_number("finished_count_max", &I::finished_count_max, 0, 1'000'000),
           size_in_bytes("finished_bytes_max", &I::finished_bytes_max, 0, std::uint64_t{64} << 30),
           whole_number("finished_keep_ms", &I::finished_keep_ms, 0, 24 * kHourMs)};

@@ -26,6 +26,8 @@ struct TopologyText {
   std::uint32_t max_requests = 64;
   std::uint64_t max_queued_prompt_tokens = 0;
   std::uint32_t client_window_tokens = 512;
+  std::uint32_t message_bytes_max = 1u << 20;
+  std::uint32_t garbage_messages_max = 1'000;
   std::uint32_t max_batch_tokens = 512;
   std::uint32_t max_sequences = 32;
   std::uint32_t block_tokens = 16;

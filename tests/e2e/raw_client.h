@@ -28,6 +28,8 @@ class RawClient {
 
   // The next answer (a failure: none within kPatience, or one that is no message).
   ServerMessage receive();
+  // Whether an answer is there already.
+  bool has_answer() { return socket_.receive().has_value(); }
   // The next answer, which has to be a Failed.
   Failed receive_failed();
   // Says Hello and drops what comes before the Welcome.

@@ -29,7 +29,7 @@ inline Generate make_generate(const std::string& request_id) {
 
 // Shorthands that check the invariants after each step.
 struct Desk {
-  explicit Desk(AdmissionLimits admission = {.max_requests = 4})
+  explicit Desk(AdmissionLimits admission = {.max_requests = 4}, std::uint32_t garbage_messages_max = 1'000)
       : ledger({.model = "storyteller",
                 .max_requests = admission.max_requests,
                 .max_queued_prompt_tokens = admission.max_queued_prompt_tokens,
@@ -38,7 +38,8 @@ struct Desk {
                 .sampling_defaults = {.temperature = 0.5f},
                 .limits = {.vocabulary_tokens = 4096},
                 .sessions = {.session_idle_ms = 1'000},
-                .max_attachments = 2}) {}
+                .max_attachments = 2,
+                .garbage_messages_max = garbage_messages_max}) {}
 
   IngressActions send(const std::string& route, ClientMessage message) {
     ++draws;

@@ -58,7 +58,7 @@ TEST_SUITE("pipeline/request/ledger") {
   TEST_CASE("undecodable bytes are answered with their error, known client or not") {
     Desk desk;
     const Error error{ErrorCode::kProtocolViolation, "no message", 0};
-    const IngressActions out = desk.ledger.on_undecodable({"r"}, error);
+    const IngressActions out = desk.ledger.on_undecodable({"r"}, error, desk.now);
     CHECK(failure(out, "") == error);
   }
 
