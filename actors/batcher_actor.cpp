@@ -128,6 +128,7 @@ bool BatcherActor::take_sequence(TimePoint now) {
   if (!input->ok()) {
     write_log(dropped_message("tokenizer", input->error()));
   } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {
+    sequence->time_left.spend(to_us(ports_->from_tokenizer.waited(now)));
     start(std::move(*sequence), now);
   } else {
     scheduler_.cancel(std::get<SequenceCancel>(**input).sequence, now);

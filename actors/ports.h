@@ -27,6 +27,12 @@ namespace sluice::actors {
 // Of every link between our actors: the queue holds a window that is sent and one that is not.
 transport::LinkLimits link_limits(const LinkSettings& links);
 
+// Whole microseconds, never negative.
+inline std::uint64_t to_us(Duration duration) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  return us > 0 ? static_cast<std::uint64_t>(us) : 0;
+}
+
 class OutPort {
  public:
   explicit OutPort(transport::LinkOut link) : link_(std::move(link)) {}
@@ -89,6 +95,8 @@ class InPort {
         },
         std::move(**message));
   }
+  // How long the last one had been in the link; exact where advance() comes before each receive().
+  Duration waited(TimePoint now) const { return link_.waited(now); }
   void consumed() { link_.consumed(); }
   void watch(transport::Poller& poller) const { link_.watch(poller); }
 

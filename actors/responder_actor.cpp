@@ -53,6 +53,7 @@ bool ResponderActor::take_one(InPort& port, TimePoint now) {
   auto input = port.receive<ResponderInput>(now);
   if (!input) return false;
   if (input->ok()) {
+    if (auto* open = std::get_if<StreamOpen>(&**input)) open->time_left.spend(to_us(port.waited(now)));
     send(table_.on_message(std::move(**input), now), now);
   } else {
     write_log(LogEvent(LogLevel::kError, "responder", "message dropped").with("error", to_string(input->error())));

@@ -6,14 +6,6 @@
 
 namespace sluice::actors {
 
-namespace {
-
-std::uint64_t to_us(Duration duration) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
-}
-
-}  // namespace
-
 TokenizerActor::TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text)
     : PollingActor(config), ports_(std::move(ports)), text_(std::move(text)) {}
 
@@ -28,6 +20,7 @@ void TokenizerActor::advance(TimePoint now) {
   ports_->to_batcher.advance(now);
   ports_->to_responder.advance(now);
   while (ports_->to_batcher.has_room() && ports_->to_responder.has_room()) {
+    ports_->from_ingress.advance(now);  // What has come meanwhile waits from now on.
     auto input = ports_->from_ingress.receive<TokenizerInput>(now);
     if (!input) break;
     if (input->ok()) {
@@ -42,8 +35,11 @@ void TokenizerActor::advance(TimePoint now) {
   }
 }
 
-void TokenizerActor::take(const TokenizerInput& input, TimePoint received) {
-  if (const auto* submission = std::get_if<Submission>(&input)) {
+void TokenizerActor::take(TokenizerInput& input, TimePoint received) {
+  if (auto* submission = std::get_if<Submission>(&input)) {
+    const std::uint64_t waited_us = to_us(ports_->from_ingress.waited(received));
+    submission->age_us += waited_us;
+    submission->time_left.spend(waited_us);
     tokenize(*submission, received);
   } else {
     ports_->to_batcher.send(std::get<SequenceCancel>(input), received);
@@ -51,6 +47,16 @@ void TokenizerActor::take(const TokenizerInput& input, TimePoint received) {
 }
 
 void TokenizerActor::tokenize(const Submission& submission, TimePoint received) {
+  if (submission.time_left.is_over()) {  // As the scheduler would end it, without the work.
+    StreamEnd end{submission.sequence,
+                  Error{ErrorCode::kDeadlineExceeded, "the deadline passed before the first token"},
+                  {},
+                  {},
+                  {}};
+    end.times.tokenize_us = submission.age_us;
+    ports_->to_responder.send(end, received);
+    return;
+  }
   const EncodeOptions options{submission.add_special_tokens, submission.parse_special_tokens};
   auto ids = encode_prompt(submission.prompt, options, *text_.tokenizer, *text_.chat_template, text_.limits);
   const TimePoint done = now();
@@ -66,7 +72,7 @@ void TokenizerActor::tokenize(const Submission& submission, TimePoint received) 
   const auto room = text_.limits.context_tokens - static_cast<std::uint32_t>(start.prompt_ids.size());
   start.spec.max_tokens = std::min(start.spec.max_tokens, room);
   start.tokenize_us = submission.age_us + elapsed_us;
-  if (start.time_left.us) *start.time_left.us -= std::min(*start.time_left.us, elapsed_us);
+  start.time_left.spend(elapsed_us);
   ports_->to_batcher.send(start, done);
 }
 

@@ -3,7 +3,7 @@
 //
 // Owns:    its link ends. The tokenizer and template are shared and immutable.
 // Thread:  its own.
-// Errors:  each submission that cannot be encoded becomes one StreamEnd.
+// Errors:  each submission that cannot be encoded, or whose deadline has passed, becomes one StreamEnd.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,7 @@ class TokenizerActor final : public PollingActor {
   void close() override { ports_.reset(); }
 
  private:
-  void take(const TokenizerInput& input, TimePoint received);
+  void take(TokenizerInput& input, TimePoint received);
   void tokenize(const Submission& submission, TimePoint received);
 
   std::unique_ptr<TokenizerPorts> ports_;

@@ -55,6 +55,16 @@ struct GenerationSpec {
 struct TimeLeft {
   std::optional<std::uint64_t> us;  // Absent: no deadline.
 
+  void spend(std::uint64_t spent_us) {
+    if (us) *us -= *us < spent_us ? *us : spent_us;
+  }
+  bool is_over() const { return us == 0u; }
+  // By the clock of whoever received it at `now`. More than a century is none: sums must not overflow.
+  TimePoint deadline(TimePoint now) const {
+    constexpr std::uint64_t kFarAwayUs = std::uint64_t{100} * 365 * 24 * 3600 * 1'000'000;
+    return us && *us < kFarAwayUs ? now + std::chrono::microseconds(*us) : TimePoint::never();
+  }
+
   friend bool operator==(const TimeLeft&, const TimeLeft&) = default;
 };
 
@@ -177,6 +187,7 @@ struct StreamOpen {
   std::vector<TokenId> stop_token_ids;
   std::uint64_t seed = 0;
   std::uint64_t credit_tokens = 0;
+  TimeLeft time_left;
 
   friend bool operator==(const StreamOpen&, const StreamOpen&) = default;
 };

@@ -199,8 +199,11 @@ void Ledger::accept(const ClientRoute& route, Generate generate, Request request
 
   out.to_clients.emplace_back(route, Accepted{generate.request_id, seed});
   out.news.emplace_back(RequestAccepted{sequence, generate.request_id, entered.session});
+  TimeLeft time_left;
+  if (generate.deadline_ms != 0) time_left.us = std::uint64_t{generate.deadline_ms} * 1000;
   out.to_responder.emplace_back(StreamOpen{sequence, generate.request_id, route_of(attachment),
-                                           std::move(generate.stop), generate.stop_token_ids, seed, credit_tokens});
+                                           std::move(generate.stop), generate.stop_token_ids, seed, credit_tokens,
+                                           time_left});
   Submission submission;
   submission.sequence = sequence;
   submission.prompt = std::move(generate.prompt);
@@ -214,7 +217,7 @@ void Ledger::accept(const ClientRoute& route, Generate generate, Request request
   submission.spec.logprobs = generate.logprobs;
   submission.spec.priority = generate.priority;
   submission.spec.tenant = std::move(generate.tenant);
-  if (generate.deadline_ms != 0) submission.time_left.us = std::uint64_t{generate.deadline_ms} * 1000;
+  submission.time_left = time_left;
   out.to_tokenizer.emplace_back(std::move(submission));
 }
 

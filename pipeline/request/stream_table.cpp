@@ -50,6 +50,7 @@ void StreamTable::on(StreamOpen open, TimePoint now, ResponderActions& out) {
   }
   last_opened_ = open.sequence;
   const SequenceId sequence = open.sequence;
+  const TimePoint deadline = open.time_left.deadline(now);
   auto log = OutputLog::create(tokenizer_, std::move(open.stop));
   std::optional<Error> defect;
   if (!log) {
@@ -62,6 +63,7 @@ void StreamTable::on(StreamOpen open, TimePoint now, ResponderActions& out) {
   }
   Entry& entry =
       streams_.emplace(sequence, Entry{Stream(open, std::move(log).value()), Phase::kRunning, false, {}}).first->second;
+  entry.deadline = deadline;
   entry.is_paused = early.num_tokens >= config_.client_window_tokens;
   streams_of_route_[open.route.bytes].insert(sequence);
   if (defect) out.to_batcher.emplace_back(entry.stream.fail(std::move(*defect)));
@@ -158,7 +160,8 @@ void StreamTable::settle(SequenceId sequence, TimePoint now, ResponderActions& o
   if (!entry.stream.is_ended()) return update_pause(sequence, entry, out);
   if (entry.phase == Phase::kRunning) {
     entry.phase = Phase::kDraining;
-    entry.drain_end = now + std::chrono::milliseconds(config_.drain_ms);
+    // What is past its deadline waits for nobody: its timer is due at once.
+    entry.drain_end = std::min(now + std::chrono::milliseconds(config_.drain_ms), std::max(now, entry.deadline));
     drain_ends_.emplace(entry.drain_end, sequence);
   }
   if (entry.stream.num_attachments() == 0) release(sequence, entry, now, out);

@@ -19,9 +19,10 @@
 //    client_window_tokens ahead of what has been sent to anybody.
 //  - On a stop match the batcher gets StreamStop, further tokens are dropped, and the sequence is Finished{stop}
 //    whatever its StreamEnd says. Finished.usage.output_tokens is what this table counts.
-//  - Finished{stop, length, deadline} waits until credit let all tokens go before it; at most drain_ms, then it is sent
-//    and the rest is not. Failed and Finished{cancelled} do not wait: they follow at once what credit allows, and the
-//    rest is not sent. Attachments that come after the end are paced by their credit in each case.
+//  - Finished{stop, length, deadline} waits until credit let all tokens go before it; at most drain_ms and not beyond
+//    the request's deadline, then it is sent and the rest is not. Failed and Finished{cancelled} do not wait: they
+//    follow at once what credit allows, and the rest is not sent. Attachments that come after the end are paced by
+//    their credit in each case.
 //  - The result, terminal message included, is kept for Attach within the retention bounds, unless it is a Failed that
 //    a retry could cure: that one is forgotten at once. Who is still attached when a result is forgotten gets the
 //    terminal message then.
@@ -109,6 +110,7 @@ class StreamTable {
     Phase phase = Phase::kRunning;
     bool is_paused = false;
     TimePoint drain_end;
+    TimePoint deadline = TimePoint::never();
   };
 
   AnswerSink sink(ResponderActions& out);

@@ -17,13 +17,6 @@ std::uint32_t slots_of(std::uint32_t limit_tokens, const SchedulerConfig& config
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(slots, limit_tokens - 1));
 }
 
-TimePoint deadline_of(const TimeLeft& left, TimePoint now) {
-  if (!left.us) return TimePoint::never();
-  constexpr std::uint64_t kFarAwayUs = std::uint64_t{100} * 365 * 24 * 3600 * 1'000'000;  // A century: no deadline.
-  if (*left.us >= kFarAwayUs) return TimePoint::never();
-  return now + std::chrono::microseconds(*left.us);
-}
-
 Duration ageing_of(std::int32_t priority, const SchedulerConfig& config) {
   constexpr std::int64_t kPriorityMax = 100;  // As in Generate. More is cut: products must not overflow.
   return std::clamp<std::int64_t>(priority, -kPriorityMax, kPriorityMax) * std::chrono::milliseconds(config.ageing_ms);
@@ -45,7 +38,7 @@ Sequence::Sequence(SequenceStart start, const SchedulerConfig& config, BlockPool
       spec(std::move(start.spec)),
       arrival(arrival_index),
       tokenize_us(start.tokenize_us),
-      deadline(deadline_of(start.time_left, now)),
+      deadline(start.time_left.deadline(now)),
       started_at(now),
       due_at(now - ageing_of(spec.priority, config)),
       tokens(std::move(start.prompt_ids)),

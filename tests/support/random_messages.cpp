@@ -169,7 +169,7 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
     case 2: return SequenceCancel{{u64()}};
     case 3: return stage_batch();
     case 4: return step_result();
-    case 5: return StreamOpen{{u64()}, text(), route(), texts(), tokens(), u64(), u64()};
+    case 5: return StreamOpen{{u64()}, text(), route(), texts(), tokens(), u64(), u64(), time_left()};
     case 6: return StreamAttach{{u64()}, route(), u64(), u64()};
     case 7: return StreamCredit{{u64()}, route(), u64()};
     case 8: return StreamDetach{route()};

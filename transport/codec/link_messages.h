@@ -44,6 +44,9 @@ StreamPause read(const wire::StreamPause::Reader& reader, Reading& reading);
 ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading& reading);
 StreamReleased read(const wire::StreamReleased::Reader& reader, Reading& reading);
 
+void write(const TimeLeft& left, wire::TimeLeft::Builder builder);
+TimeLeft read(const wire::TimeLeft::Reader& reader, Reading& reading);
+
 // What the message takes on the wire, for build_frame(): enough for one segment.
 std::size_t message_estimate_bytes(const LinkMessage& message);
 std::size_t message_estimate_bytes(const StageBatch& batch);

@@ -27,23 +27,6 @@ GenerationSpec read_spec(const wire::GenerationSpec::Reader& reader, Reading& re
           .tenant = read_text(reader.getTenant())};
 }
 
-void write(const TimeLeft& left, wire::TimeLeft::Builder builder) {
-  if (left.us) {
-    builder.setUs(*left.us);
-  } else {
-    builder.setUnlimited();
-  }
-}
-
-TimeLeft read_time_left(const wire::TimeLeft::Reader& reader, Reading& reading) {
-  switch (reader.which()) {
-    case wire::TimeLeft::UNLIMITED: return {};
-    case wire::TimeLeft::US: return {reader.getUs()};
-  }
-  reading.fail(ErrorCode::kUnsupportedVersion, "time left is of a kind that this version does not know");
-  return {};
-}
-
 void write_entry(const BatchEntry& entry, wire::BatchEntry::Builder builder) {
   builder.setSequence(entry.sequence.value);
   builder.setFirstPosition(entry.first_position);
@@ -107,6 +90,23 @@ PromptLogprobs read_prompt_logprobs(const wire::PromptLogprobs::Reader& reader, 
 
 }  // namespace
 
+void write(const TimeLeft& left, wire::TimeLeft::Builder builder) {
+  if (left.us) {
+    builder.setUs(*left.us);
+  } else {
+    builder.setUnlimited();
+  }
+}
+
+TimeLeft read(const wire::TimeLeft::Reader& reader, Reading& reading) {
+  switch (reader.which()) {
+    case wire::TimeLeft::UNLIMITED: return {};
+    case wire::TimeLeft::US: return {reader.getUs()};
+  }
+  reading.fail(ErrorCode::kUnsupportedVersion, "time left is of a kind that this version does not know");
+  return {};
+}
+
 void write_message(const Submission& submission, wire::LinkMessage::Builder root) {
   auto builder = root.initSubmission();
   builder.setSequence(submission.sequence.value);
@@ -124,7 +124,7 @@ Submission read(const wire::Submission::Reader& reader, Reading& reading) {
           .add_special_tokens = reader.getAddSpecialTokens(),
           .parse_special_tokens = reader.getParseSpecialTokens(),
           .spec = read_spec(reader.getSpec(), reading),
-          .time_left = read_time_left(reader.getTimeLeft(), reading),
+          .time_left = read(reader.getTimeLeft(), reading),
           .age_us = reader.getAgeUs()};
 }
 
@@ -141,7 +141,7 @@ SequenceStart read(const wire::SequenceStart::Reader& reader, Reading& reading) 
   return {.sequence = {reader.getSequence()},
           .prompt_ids = read_numbers<TokenId>(reader.getPromptIds()),
           .spec = read_spec(reader.getSpec(), reading),
-          .time_left = read_time_left(reader.getTimeLeft(), reading),
+          .time_left = read(reader.getTimeLeft(), reading),
           .tokenize_us = reader.getTokenizeUs()};
 }
 

@@ -29,6 +29,7 @@ void write_message(const StreamOpen& open, wire::LinkMessage::Builder root) {
   write_numbers(open.stop_token_ids, [&](capnp::uint count) { return builder.initStopTokenIds(count); });
   builder.setSeed(open.seed);
   builder.setCreditTokens(open.credit_tokens);
+  write(open.time_left, builder.initTimeLeft());
 }
 
 StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading) {
@@ -38,7 +39,8 @@ StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading) {
           .stop = read_texts(reader.getStop(), reading),
           .stop_token_ids = read_numbers<TokenId>(reader.getStopTokenIds()),
           .seed = reader.getSeed(),
-          .credit_tokens = reader.getCreditTokens()};
+          .credit_tokens = reader.getCreditTokens(),
+          .time_left = read(reader.getTimeLeft(), reading)};
 }
 
 void write_message(const StreamAttach& attach, wire::LinkMessage::Builder root) {

@@ -45,6 +45,7 @@ Result<LinkHeader> read_header(wire::LinkHeader::Reader in) {
   header.max_messages = in.getMaxMessages();
   header.max_bytes = in.getMaxBytes();
   header.missing_last = in.getMissingLast();
+  header.held_us = in.getHeldUs();
   if (header.sender_incarnation == 0 || header.attempt == 0 || header.epoch == 0) {
     return Error{ErrorCode::kProtocolViolation, "link header without sender, attempt or epoch"};
   }
@@ -74,6 +75,7 @@ Frame encode_header(const LinkHeader& header) {
   out.setMaxMessages(header.max_messages);
   out.setMaxBytes(header.max_bytes);
   out.setMissingLast(header.missing_last);
+  out.setHeldUs(header.held_us);
   const auto segments = builder.getSegmentsForOutput();
   SLUICE_CHECK_EQ(segments.size(), 1u);
   const std::array<std::uint32_t, 2> table{0, static_cast<std::uint32_t>(segments[0].size())};

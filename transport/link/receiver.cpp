@@ -10,6 +10,8 @@ namespace {
 
 // Answers to strangers that may wait for the wire; more are dropped, their senders ask again.
 constexpr std::size_t kMaxRejections = 16;
+// A peer that says it has held a message for longer is not believed.
+constexpr std::uint64_t kMaxHeldUs = std::uint64_t{24} * 3600 * 1'000'000;
 
 }  // namespace
 
@@ -27,6 +29,7 @@ std::optional<Message> LinkReceiver::take() {
   Arrived arrived = std::move(inbox_.front());
   inbox_.pop_front();
   taken_.push_back({arrived.session, arrived.bytes});
+  taken_offered_at_ = arrived.offered_at;
   return std::move(arrived.message);
 }
 
@@ -86,7 +89,7 @@ void LinkReceiver::receive(LinkPacket&& packet, TimePoint now) {
   switch (header.kind) {
     case LinkKind::kOpen: on_open(header); return;
     case LinkKind::kData:
-      if (match_session(header, now)) on_data(std::move(packet));
+      if (match_session(header, now)) on_data(std::move(packet), now);
       return;
     case LinkKind::kPing:
       if (!match_session(header, now)) return;
@@ -183,7 +186,7 @@ void LinkReceiver::forget_numbers() {
   echo_ = 0;
 }
 
-void LinkReceiver::on_data(LinkPacket&& packet) {
+void LinkReceiver::on_data(LinkPacket&& packet, TimePoint now) {
   const std::uint64_t sequence = packet.header.sequence;
   const std::uint64_t bytes = size_bytes(packet.payload);
   if (sequence == 0 || packet.payload.empty()) {
@@ -201,24 +204,26 @@ void LinkReceiver::on_data(LinkPacket&& packet) {
     return;
   }
   held_bytes_ += bytes;
+  const TimePoint offered_at = now - std::chrono::microseconds(std::min(packet.header.held_us, kMaxHeldUs));
   if (sequence != received_ + 1) {
     if (early_.empty()) grant_due_ = true;  // A new gap: ask for what is missing.
-    early_.emplace(sequence, std::move(packet.payload));
+    early_.emplace(sequence, Early{std::move(packet.payload), offered_at});
     return;
   }
-  admit(std::move(packet.payload));
+  admit(std::move(packet.payload), offered_at);
   if (early_.empty()) return;
   while (!early_.empty() && early_.begin()->first == received_ + 1) {
-    admit(std::move(early_.begin()->second));
+    Early& next = early_.begin()->second;
+    admit(std::move(next.message), next.offered_at);
     early_.erase(early_.begin());
   }
   if (!early_.empty()) grant_due_ = true;  // The next gap.
 }
 
-void LinkReceiver::admit(Message&& message) {
+void LinkReceiver::admit(Message&& message, TimePoint offered_at) {
   ++received_;
   const std::uint64_t bytes = size_bytes(message);
-  inbox_.push_back({std::move(message), current_->number, bytes});
+  inbox_.push_back({std::move(message), current_->number, bytes, offered_at});
 }
 
 void LinkReceiver::reject(const LinkHeader& header, RejectReason reason) {

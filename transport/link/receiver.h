@@ -38,6 +38,9 @@ class LinkReceiver {
 
   // The next message in order, or none.
   std::optional<Message> take();
+  // How long the message that take() gave last had been in the link by `now`: with the sender, and here. The time on
+  // the network is not counted.
+  Duration waited(TimePoint now) const { return now - taken_offered_at_; }
   // The oldest message that was taken and not yet consumed is done with: acknowledges it and frees its credit.
   void consumed();
 
@@ -76,6 +79,11 @@ class LinkReceiver {
     Message message;
     std::uint64_t session = 0;
     std::uint64_t bytes = 0;
+    TimePoint offered_at;  // By our clock.
+  };
+  struct Early {
+    Message message;
+    TimePoint offered_at;
   };
   struct Taken {
     std::uint64_t session = 0;
@@ -83,11 +91,11 @@ class LinkReceiver {
   };
 
   void on_open(const LinkHeader& header);
-  void on_data(LinkPacket&& packet);
+  void on_data(LinkPacket&& packet, TimePoint now);
   bool match_session(const LinkHeader& header, TimePoint now);
   void begin_session();
   void forget_numbers();
-  void admit(Message&& message);
+  void admit(Message&& message, TimePoint offered_at);
   void raise_ceilings();
   void hear_peer(TimePoint now);
   void lose_peer(LossReason reason);
@@ -110,12 +118,13 @@ class LinkReceiver {
   std::uint64_t max_bytes_ = 0;
   std::uint64_t granted_messages_ = 0;  // As last put on the wire.
   std::uint64_t granted_bytes_ = 0;
-  std::map<std::uint64_t, Message> early_;  // Arrived before a number that is missing.
-  std::uint64_t former_messages_ = 0;       // In inbox_ and taken_ from earlier sessions.
+  std::map<std::uint64_t, Early> early_;  // Arrived before a number that is missing.
+  std::uint64_t former_messages_ = 0;     // In inbox_ and taken_ from earlier sessions.
   std::uint64_t former_bytes_ = 0;
 
   std::deque<Arrived> inbox_;
   std::deque<Taken> taken_;
+  TimePoint taken_offered_at_{};  // Of the last.
   std::uint64_t held_bytes_ = 0;  // early_, inbox_ and taken_ together.
 
   bool up_ = false;

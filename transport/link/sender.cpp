@@ -1,7 +1,7 @@
 #include "transport/link/sender.h"
 
 #include <algorithm>
-#include <iterator>
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
@@ -21,13 +21,13 @@ bool LinkSender::can_offer() const {
          messages_bytes_ < limits_.queue_bytes;
 }
 
-bool LinkSender::offer(Message&& message) {
+bool LinkSender::offer(Message&& message, TimePoint now) {
   SLUICE_CHECK(!message.empty());
   SLUICE_CHECK_LE(message.size(), limits_.max_frames);
   const std::uint64_t bytes = size_bytes(message);
   SLUICE_CHECK_LE(bytes, limits_.max_message_bytes);
   if (!can_offer()) return false;
-  messages_.push_back(std::move(message));
+  messages_.push_back({std::move(message), now});
   messages_bytes_ += bytes;
   return true;
 }
@@ -52,9 +52,15 @@ std::vector<Message> LinkSender::close() {
   up_ = false;
   messages_bytes_ = 0;
   sent_ = 0;
-  std::vector<Message> rest(std::make_move_iterator(messages_.begin()), std::make_move_iterator(messages_.end()));
+  return take_all();
+}
+
+std::vector<Message> LinkSender::take_all() {
+  std::vector<Message> all;
+  all.reserve(messages_.size());
+  for (Held& held : messages_) all.push_back(std::move(held.message));
   messages_.clear();
-  return rest;
+  return all;
 }
 
 // ---- packets in ----------------------------------------------------------------------------------------------------
@@ -116,7 +122,7 @@ bool LinkSender::take_credit(const LinkHeader& header) {
   max_bytes_ = std::max(max_bytes_, header.max_bytes);
   received_ = std::max(received_, header.received);
   while (consumed_ < header.consumed) {
-    messages_bytes_ -= size_bytes(messages_.front());
+    messages_bytes_ -= size_bytes(messages_.front().message);
     messages_.pop_front();
     --sent_;
     ++consumed_;
@@ -204,7 +210,7 @@ std::optional<LinkPacket> LinkSender::next_packet(TimePoint now) {
     const std::uint64_t sequence = std::max(resend_next_, received_ + 1);
     resend_next_ = sequence + 1;
     ++counters_.resent;
-    return data_packet(sequence);
+    return data_packet(sequence, now);
   }
   if (ping_due_) {
     ping_due_ = false;
@@ -212,15 +218,18 @@ std::optional<LinkPacket> LinkSender::next_packet(TimePoint now) {
     ping.header.sequence = last_sent();
     return ping;
   }
-  bytes_sent_ += size_bytes(messages_[sent_]);
+  bytes_sent_ += size_bytes(messages_[sent_].message);
   ++sent_;
   ping_at_ = std::min(ping_at_, now + probe_interval_);
-  return data_packet(last_sent());
+  return data_packet(last_sent(), now);
 }
 
-LinkPacket LinkSender::data_packet(std::uint64_t sequence) const {
-  LinkPacket packet{header_of(LinkKind::kData), messages_[sequence - consumed_ - 1]};
+LinkPacket LinkSender::data_packet(std::uint64_t sequence, TimePoint now) const {
+  const Held& held = messages_[sequence - consumed_ - 1];
+  LinkPacket packet{header_of(LinkKind::kData), held.message};
   packet.header.sequence = sequence;
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - held.since).count();
+  packet.header.held_us = us > 0 ? static_cast<std::uint64_t>(us) : 0;
   return packet;
 }
 
@@ -280,11 +289,9 @@ void LinkSender::end_session(LossReason reason) {
 // Forgets the session's numbers too.
 void LinkSender::return_all() {
   if (!messages_.empty()) {
-    events_.emplace_back(
-        Returned{{std::make_move_iterator(messages_.begin()), std::make_move_iterator(messages_.end())}});
+    events_.emplace_back(Returned{take_all()});
     returned_pending_ = true;
   }
-  messages_.clear();
   sent_ = 0;
   messages_bytes_ = 0;
   receiver_incarnation_ = 0;

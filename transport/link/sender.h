@@ -32,7 +32,7 @@ class LinkSender {
   bool can_offer() const;
   // Takes the message for delivery, or returns false and leaves it: try again after progress. The message must have 1
   // to max_frames frames and at most max_message_bytes (checked: limits are the caller's knowledge).
-  bool offer(Message&& message);
+  bool offer(Message&& message, TimePoint now);
 
   // A packet of the peer, from hostile bytes. Payload does not belong into this direction and is not passed.
   void receive(const LinkHeader& header, TimePoint now);
@@ -82,7 +82,7 @@ class LinkSender {
   bool is_settled() const { return unsent() == 0 && received_ == last_sent(); }
   std::uint64_t last_sent() const { return consumed_ + sent_; }
   LinkHeader header_of(LinkKind kind) const;
-  LinkPacket data_packet(std::uint64_t sequence) const;
+  LinkPacket data_packet(std::uint64_t sequence, TimePoint now) const;
 
   LinkIdentity identity_;
   LinkLimits limits_;
@@ -100,7 +100,13 @@ class LinkSender {
   std::uint64_t resend_next_ = 1;  // Numbers to send again: from here
   std::uint64_t resend_last_ = 0;  // up to here.
 
-  std::deque<Message> messages_;  // Numbers consumed_ + 1 and up; the first sent_ of them are sent.
+  struct Held {
+    Message message;
+    TimePoint since;
+  };
+  std::vector<Message> take_all();
+
+  std::deque<Held> messages_;  // Numbers consumed_ + 1 and up; the first sent_ of them are sent.
   std::size_t sent_ = 0;
   std::uint64_t messages_bytes_ = 0;
 

@@ -108,6 +108,7 @@ struct LinkHeader {
   std::uint64_t max_messages = 0;  // Ceiling for the number of the last message.
   std::uint64_t max_bytes = 0;     // Messages may start while fewer bytes than this were sent in the session.
   std::uint64_t missing_last = 0;  // Numbers from received + 1 up to here are missing while later ones arrived, or 0.
+  std::uint64_t held_us = 0;       // kData: how long the sender has had the message.
 
   friend bool operator==(const LinkHeader&, const LinkHeader&) = default;
 };

@@ -138,6 +138,7 @@ struct StreamOpen {
   stopTokenIds @4 :List(Int32);  # At most 16.
   seed @5 :UInt64;
   creditTokens @6 :UInt64;       # Output tokens with an index below may be sent.
+  timeLeft @7 :TimeLeft;
 }
 
 struct StreamAttach {

@@ -23,6 +23,7 @@ struct LinkHeader {
   maxMessages         @11 :UInt64;  # opened, grant: ceiling for the number of the last message.
   maxBytes            @12 :UInt64;  # opened, grant: ceiling in bytes; the last message may overshoot.
   missingLast         @13 :UInt64;  # opened, grant: received + 1 up to here are missing while later ones arrived.
+  heldUs              @14 :UInt64;  # data: how long the sender has had the message, in microseconds.
 
   enum Kind {
     none     @0;

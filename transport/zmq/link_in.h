@@ -37,6 +37,9 @@ class LinkIn {
   void on_event(TimePoint now);
   // The next message in order, or none; looks at the socket too. Each wants one consumed(), in order.
   std::optional<Message> receive(TimePoint now);
+  // How long the last one had been in the link by `now`, see LinkReceiver. What lies unread in the socket counts only
+  // from when it is read: where that matters, call on_event() before each receive().
+  Duration waited(TimePoint now) const { return receiver_.waited(now); }
   // The oldest message received and not yet consumed is dealt with. Credit flows back for each half window.
   void consumed();
   // What happened, in order: PeerUp, PeerLost.

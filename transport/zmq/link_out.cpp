@@ -67,7 +67,7 @@ void LinkOut::say_goodbye() {
 }
 
 bool LinkOut::offer(Message&& message, TimePoint now) {
-  if (!sender_.offer(std::move(message))) return false;
+  if (!sender_.offer(std::move(message), now)) return false;
   write_all(now);
   return true;
 }

@@ -81,7 +81,7 @@ TEST_SUITE("pipeline/request/ledger") {
     CHECK(out.to_clients[0] == std::pair<ClientRoute, ServerMessage>({"r"}, Accepted{"a", 1'002}));
     REQUIRE(out.to_responder.size() == 1);
     const auto& open = std::get<StreamOpen>(out.to_responder[0]);
-    CHECK(open == StreamOpen{{1}, "a", open.route, {"x"}, {3}, 1'002, kWindow});
+    CHECK(open == StreamOpen{{1}, "a", open.route, {"x"}, {3}, 1'002, kWindow, {20'000}});
     REQUIRE(out.to_tokenizer.size() == 1);
     const auto& submission = std::get<Submission>(out.to_tokenizer[0]);
     GenerationSpec spec{{.temperature = 0.5f}, 1'002, 5, {3}, true, {.output = true}, 5, "t"};

@@ -33,6 +33,7 @@ struct RequestFacts {
   std::string prompt;
   std::vector<std::string> stop;
   std::optional<ServerMessage> terminal;
+  bool has_deadline = false;  // It may end the wait for credit.
 };
 
 // How often a schedule went through what it is there for.

@@ -50,8 +50,9 @@ std::optional<ClientMessage> SimulatedClient::generate(SplitMix64& random) {
   message.credit_tokens = random.below(3) == 0 ? 0 : 1 + random.below(20);
   message.resume_grace_ms = static_cast<std::uint32_t>(random.below(2) * 60);
   if (random.below(3) == 0)
-    message.deadline_ms = static_cast<std::uint32_t>(1 + random.below(40));  // For the door alone.
-  if (random.below(20) == 0) message.max_tokens = 0;                         // Refused, or a conflict.
+    message.deadline_ms =
+        static_cast<std::uint32_t>(1 + random.below(40));  // For door and drain: the engine keeps none.
+  if (random.below(20) == 0) message.max_tokens = 0;       // Refused, or a conflict.
   const std::uint64_t credit = message.credit_tokens == 0 ? facts_.window_tokens : message.credit_tokens;
   wanted_[id].push_back({0, credit});
   return message;
@@ -68,7 +69,7 @@ ClientMessage SimulatedClient::attach(SplitMix64& random, const SessionToken& se
 }
 
 void SimulatedClient::note_generate(const Generate& generate, std::uint64_t seed) {
-  facts_.by_seed[seed] = {std::get<std::string>(generate.prompt), generate.stop, {}};
+  facts_.by_seed[seed] = {std::get<std::string>(generate.prompt), generate.stop, {}, generate.deadline_ms != 0};
 }
 
 void SimulatedClient::receive(const ServerMessage& message) {
@@ -187,7 +188,7 @@ void SimulatedClient::check_output(const View& view, const RequestFacts& facts, 
   const bool has_all = view.next_index >= count;
   if (is_cancelled) ++facts_.coverage.cancelled;
   if (!has_all && !is_cancelled) ++facts_.coverage.dismissed;
-  expect(has_all || is_cancelled || facts_.may_dismiss || view.credit_end < count,
+  expect(has_all || is_cancelled || facts_.may_dismiss || facts.has_deadline || view.credit_end < count,
          "the end came before tokens that credit was there for");
   // The reference: decode all at once, and look for the stop string that is complete first.
   const std::string whole = storyteller_tokenizer().decode(script.tokens);

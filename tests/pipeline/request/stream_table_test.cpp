@@ -185,6 +185,26 @@ TEST_SUITE("pipeline/request/stream_table") {
     CHECK(desk.released == std::vector<StreamReleased>{{{1}, true, kPromptTokens}});
   }
 
+  TEST_CASE("a deadline ends the wait for credit, and comes before the drain time is over") {
+    Desk desk;
+    desk.send(StreamOpen{{1}, "a", kRoute, {}, {}, 0, 1, {30'000}});
+    desk.tokens(1, 0, {5, 6});
+    desk.end(1);
+    CHECK(desk.table.next_timer() == TimePoint{milliseconds(30)});
+    desk.tick(milliseconds(29));
+    CHECK(desk.seen[kRoute].terminals.empty());
+    desk.tick(milliseconds(30));
+    CHECK(desk.seen[kRoute].terminals == std::vector<ServerMessage>{finished(FinishReason::kLength, 2)});
+
+    desk.send(StreamOpen{{2}, "a", kRoute, {}, {}, 0, 1, {10'000}});
+    desk.tokens(2, 0, {5, 6});
+    desk.tick(milliseconds(41));
+    desk.end(2, FinishReason::kDeadline);  // It is over already: nothing is waited for.
+    CHECK(desk.table.next_timer() == desk.now);
+    desk.tick(milliseconds(41));
+    CHECK(desk.seen[kRoute].terminals.back() == ServerMessage{finished(FinishReason::kDeadline, 2)});
+  }
+
   TEST_CASE("failed and cancelled do not wait for credit") {
     Desk desk;
     desk.open(1, 1);

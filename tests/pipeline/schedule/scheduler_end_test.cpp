@@ -177,6 +177,32 @@ TEST_SUITE("pipeline/schedule/scheduler_end") {
     CHECK(f.scheduler.next_deadline() == TimePoint::never());
   }
 
+  TEST_CASE(
+      "deadline: one that is over on arrival, waiting behind others, or set aside for want of credit: all the same") {
+    SchedulerConfig config = make_config();
+    config.max_sequences = 1;
+    SchedulerFixture f(config);
+    SequenceStart start = make_start(1);
+    start.time_left.us = 5000;
+    f.start(start);
+    f.run();
+    f.scheduler.pause({{1}, true});
+    start.sequence = {2};
+    f.start(start);
+    start.sequence = {3};
+    start.time_left.us = 0;
+    f.start(start);
+    CHECK(f.scheduler.next_deadline() == f.now);
+    f.scheduler.expire(f.now);
+    CHECK(code_of(f.take_end()) == ErrorCode::kDeadlineExceeded);
+    f.advance(5ms);
+    f.scheduler.expire(f.now);
+    const auto outputs = f.scheduler.take_outputs();
+    REQUIRE(outputs.size() == 2);
+    CHECK(f.scheduler.stats().running == 0);
+    CHECK(f.scheduler.stats().waiting == 0);
+  }
+
   TEST_CASE("deadline: a time beyond every clock is none") {
     SchedulerFixture f;
     SequenceStart start = make_start(1);

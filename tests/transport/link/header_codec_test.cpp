@@ -27,6 +27,7 @@ LinkHeader random_header(SplitMix64& random) {
   header.max_messages = random.next();
   header.max_bytes = random.next();
   header.missing_last = random.next();
+  header.held_us = random.next();
   return header;
 }
 

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t kReceiver = 9;
 
 struct Fixture {
-  TimePoint now{std::chrono::seconds(1)};
+  TimePoint now{std::chrono::hours(100)};
+  Duration held{};
   LinkLimits limits = [] {
     LinkLimits small;
     small.window = {4, 100};
@@ -31,6 +32,10 @@ struct Fixture {
     packet.header.sequence = sequence;
     packet.header.epoch = epoch;
     packet.header.attempt = attempt;
+    if (kind == LinkKind::kData) {
+      packet.header.held_us =
+          static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(held).count());
+    }
     if (kind == LinkKind::kData) packet.payload.push_back(FrameBuilder(bytes).freeze());
     receiver.receive(std::move(packet), now);
   }
@@ -78,6 +83,24 @@ TEST_SUITE("transport/link/receiver") {
     for (std::size_t i = 1; i <= 3; ++i) CHECK(size_bytes(receiver.take().value()) == i);
     CHECK_FALSE(receiver.take().has_value());
     CHECK(receiver.counters().duplicates == 2);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "the wait of a message is that with the sender and that in the inbox, in order or not") {
+    open();
+    held = std::chrono::milliseconds(30);
+    packet(LinkKind::kData, 7, 1, 2, 1);
+    now = now + std::chrono::milliseconds(5);
+    held = std::chrono::milliseconds(100);
+    packet(LinkKind::kData, 7, 1, 1, 1);
+    now = now + std::chrono::milliseconds(7);
+    REQUIRE(receiver.take().has_value());
+    CHECK(receiver.waited(now) == std::chrono::milliseconds(107));
+    REQUIRE(receiver.take().has_value());
+    CHECK(receiver.waited(now) == std::chrono::milliseconds(42));
+    held = std::chrono::hours(1'000'000);
+    packet(LinkKind::kData, 7, 1, 3, 1);
+    REQUIRE(receiver.take().has_value());
+    CHECK(receiver.waited(now) == std::chrono::hours(24));
   }
 
   TEST_CASE_FIXTURE(Fixture, "credit flows back for half a window and acknowledges what was consumed") {

@@ -61,8 +61,24 @@ using Kinds = std::vector<LinkKind>;
 }  // namespace
 
 TEST_SUITE("transport/link/sender") {
+  TEST_CASE_FIXTURE(Fixture, "data says how long the sender has had it, also when it is sent again") {
+    open();
+    REQUIRE(sender.offer(message_of(1), now));
+    now = now + std::chrono::milliseconds(30);
+    REQUIRE(sender.offer(message_of(1), now));
+    sender.receive(grant(0, 0, 10, 1'000), now);
+    now = now + std::chrono::milliseconds(4);
+    CHECK(sender.next_packet(now)->header.held_us == 34'000);
+    CHECK(sender.next_packet(now)->header.held_us == 4'000);
+    LinkHeader loss = grant(0, 0, 10, 1'000);
+    loss.missing_last = 1;
+    sender.receive(loss, now);
+    now = now + std::chrono::milliseconds(6);
+    CHECK(sender.next_packet(now)->header.held_us == 40'000);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "it opens, pings, and sends nothing before the first grant") {
-    REQUIRE(sender.offer(message_of(10)));
+    REQUIRE(sender.offer(message_of(10), now));
     CHECK(sent() == Kinds{LinkKind::kOpen});
     sender.receive(answer(LinkKind::kOpened), now);
     CHECK(sent() == Kinds{LinkKind::kPing});
@@ -83,7 +99,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "messages stop at the ceiling of messages, and one overshoots the ceiling of bytes") {
     open();
-    for (int i = 0; i < 10; ++i) REQUIRE(sender.offer(message_of(60)));
+    for (int i = 0; i < 10; ++i) REQUIRE(sender.offer(message_of(60), now));
     sender.receive(grant(0, 0, 3, 100), now);
     CHECK(sent() == Kinds(2, LinkKind::kData));
     sender.receive(grant(2, 0, 3, 1000), now);
@@ -94,7 +110,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "a repeated grant gives no more credit and a lower acknowledgement takes nothing back") {
     open();
-    for (int i = 0; i < 4; ++i) REQUIRE(sender.offer(message_of(1)));
+    for (int i = 0; i < 4; ++i) REQUIRE(sender.offer(message_of(1), now));
     sender.receive(grant(0, 0, 2, 100), now);
     CHECK(sent().size() == 2);
     sender.receive(grant(2, 2, 2, 100), now);
@@ -106,7 +122,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "grants that contradict what was sent are ignored") {
     open();
-    REQUIRE(sender.offer(message_of(1)));
+    REQUIRE(sender.offer(message_of(1), now));
     sender.receive(grant(0, 0, 1, 100), now);
     CHECK(sent().size() == 1);
     const std::uint64_t ignored = sender.counters().ignored;
@@ -116,13 +132,13 @@ TEST_SUITE("transport/link/sender") {
     gap.missing_last = 5;
     sender.receive(gap, now);
     CHECK(sender.counters().ignored == ignored + 3);
-    REQUIRE(sender.offer(message_of(1)));
+    REQUIRE(sender.offer(message_of(1), now));
     CHECK(sent().empty());
   }
 
   TEST_CASE_FIXTURE(Fixture, "a gap at the receiver makes it send what is missing and nothing else") {
     open();
-    for (int i = 0; i < 5; ++i) REQUIRE(sender.offer(message_of(1)));
+    for (int i = 0; i < 5; ++i) REQUIRE(sender.offer(message_of(1), now));
     sender.receive(grant(0, 0, 5, 100), now);
     CHECK(sent().size() == 5);
     LinkHeader gap = grant(1, 0, 5, 100);
@@ -134,15 +150,15 @@ TEST_SUITE("transport/link/sender") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "the queue is bounded in messages and a full one leaves the message with the caller") {
-    for (std::uint32_t i = 0; i < limits.queue_messages; ++i) REQUIRE(sender.offer(message_of(1)));
+    for (std::uint32_t i = 0; i < limits.queue_messages; ++i) REQUIRE(sender.offer(message_of(1), now));
     Message message = message_of(1);
-    CHECK_FALSE(sender.offer(std::move(message)));
+    CHECK_FALSE(sender.offer(std::move(message), now));
     CHECK(message.size() == 1);
   }
 
   TEST_CASE_FIXTURE(Fixture, "a receiver that lost its state ends the session and all comes back in order") {
     open();
-    for (std::size_t bytes = 1; bytes <= 3; ++bytes) REQUIRE(sender.offer(message_of(bytes)));
+    for (std::size_t bytes = 1; bytes <= 3; ++bytes) REQUIRE(sender.offer(message_of(bytes), now));
     sender.receive(grant(0, 0, 2, 100), now);
     sent();
     sender.receive(grant(1, 1, 2, 100), now);
@@ -165,7 +181,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "a queue for a session that never brought credit survives its rejection") {
     open();
-    REQUIRE(sender.offer(message_of(1)));
+    REQUIRE(sender.offer(message_of(1), now));
     LinkHeader rejected = answer(LinkKind::kRejected);
     rejected.reason = RejectReason::kUnknownSession;
     sender.receive(rejected, now);
@@ -205,7 +221,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "a newer epoch at the receiver puts the sender out until its own is raised") {
     sent();
-    REQUIRE(sender.offer(message_of(1)));
+    REQUIRE(sender.offer(message_of(1), now));
     LinkHeader rejected = answer(LinkKind::kRejected);
     rejected.receiver_incarnation = rejected.session = 0;
     rejected.reason = RejectReason::kStaleEpoch;
@@ -223,7 +239,7 @@ TEST_SUITE("transport/link/sender") {
 
   TEST_CASE_FIXTURE(Fixture, "closing gives back what is not acknowledged and says goodbye once") {
     open();
-    REQUIRE(sender.offer(message_of(1)));
+    REQUIRE(sender.offer(message_of(1), now));
     CHECK(sender.close().size() == 1);
     CHECK(sent() == Kinds{LinkKind::kClose});
     CHECK_FALSE(sender.can_offer());

@@ -162,7 +162,7 @@ void Simulation::offer_some() {
     const bool could = sender_->can_offer();
     const std::size_t bytes =
         random_.below(3) == 0 ? random_.below(kMaxMessageBytes - sizeof(Body)) : random_.below(64);
-    const bool taken = sender_->offer(message_of({model.incarnation, id}, bytes));
+    const bool taken = sender_->offer(message_of({model.incarnation, id}, bytes), now_);
     expect(taken == could, "offer() does what can_offer() says");
     if (!taken) return;
     ++next_id_;
