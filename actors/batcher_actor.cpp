@@ -53,6 +53,7 @@ void BatcherActor::attach(const PipelineReady& ready) {
 void BatcherActor::detach(const PipelineLost& lost) {
   ports_->to_first_stage.reset();
   in_flight_.clear();
+  tracer_.forget_steps();
   down_error_ = lost.error;
   scheduler_.fail_all(lost.error, Epoch{lost.epoch.value + 1}, now());
 }
@@ -148,6 +149,7 @@ void BatcherActor::start(SequenceStart start, TimePoint now) {
     return;
   }
   const SequenceId sequence = start.sequence;
+  tracer_.start(start, now);
   const Result<void> started = scheduler_.start(std::move(start), now);
   if (started.ok()) return;
   write_log(LogEvent(LogLevel::kError, "batcher", "sequence refused")
@@ -164,6 +166,7 @@ bool BatcherActor::take_result(TimePoint now) {
     completed = std::move(*input).error();
   } else if ((**input).epoch == scheduler_.epoch()) {
     completed = scheduler_.complete(**input, now);
+    if (completed.ok()) tracer_.complete(**input, now);
     if (completed.ok() && !in_flight_.empty()) in_flight_.pop_front();
   }
   ports_->from_last_stage.consumed();
@@ -176,13 +179,17 @@ bool BatcherActor::dispatch_step(TimePoint now) {
   if (!ports_->to_first_stage->has_room() || !ports_->to_responder.has_room()) return false;
   std::optional<StageBatch> batch = scheduler_.plan(now);
   if (!batch) return false;
+  tracer_.dispatch(*batch, now);
   in_flight_.push_back({batch->step, now + settings_.step_timeout});
   ports_->to_first_stage->send(*batch, now);
   return true;
 }
 
 void BatcherActor::flush_outputs(TimePoint now) {
-  for (const SchedulerOutput& output : scheduler_.take_outputs()) ports_->to_responder.send_any(output, now);
+  for (SchedulerOutput& output : scheduler_.take_outputs()) {
+    if (auto* end = std::get_if<StreamEnd>(&output)) tracer_.end(*end, now);
+    ports_->to_responder.send_any(output, now);
+  }
 }
 
 }  // namespace sluice::actors

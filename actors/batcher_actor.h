@@ -16,6 +16,7 @@
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
 #include "pipeline/schedule/scheduler.h"
+#include "pipeline/trace/batch_tracer.h"
 #include "transport/zmq/context.h"
 
 namespace sluice::actors {
@@ -70,6 +71,7 @@ class BatcherActor final : public PollingActor {
   caf::actor ingress_;
   caf::actor supervisor_;  // Whoever sent the last PipelineReady.
   Scheduler scheduler_;
+  BatchTracer tracer_;
   std::deque<StepInFlight> in_flight_;
   bool is_broken_ = false;  // Reported in this epoch.
   Error down_error_{ErrorCode::kUnavailable, "the pipeline is not up yet", 1000};

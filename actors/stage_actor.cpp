@@ -1,6 +1,8 @@
 #include "actors/stage_actor.h"
 
 #include "actors/log.h"
+#include "pipeline/trace/span_list.h"
+#include "pipeline/trace/stage_times.h"
 
 namespace sluice::actors {
 
@@ -156,12 +158,20 @@ bool StageActor::run_step(TimePoint now) {
     input_->consumed();
     return true;
   }
+  const TimePoint received = this->now();
   Result<StageOutput> output = executor_->run(**batch);
   if (!output.ok()) {
     fail(std::move(output).error());
     return false;
   }
-  std::visit([&](const auto& message) { output_->send(message, this->now()); }, *output);
+  const TimePoint computed = this->now();
+  const StageTime time{assigned_->stage, us_between(now, received), us_between(received, computed)};
+  std::visit(
+      [&](auto& message) {
+        add_stage_time(**batch, time, message);
+        output_->send(message, computed);
+      },
+      *output);
   input_->consumed();
   // Mail and grants between steps: one step may be long.
   input_->advance(this->now());

@@ -1,5 +1,6 @@
 // sluice generate -p "...": one request to a running engine, its answer streamed to standard output.
 
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "cli/generation_stats.h"
 #include "cli/interrupt.h"
 #include "cli/request_options.h"
+#include "cli/trace_json.h"
 #include "cli/verbs.h"
 #include "transport/client/client.h"
 
@@ -31,6 +33,7 @@ struct GenerateOptions {
   bool json = false;
   bool token_ids = false;
   bool quiet = false;
+  std::string trace_file;
 };
 
 Prompt prompt_of(const GenerateOptions& options) {
@@ -77,7 +80,22 @@ ExitCode finish(const GenerateOptions& options, const Finished& finished, std::u
   return finished.reason == FinishReason::kCancelled ? kExitInterrupted : kExitOk;
 }
 
+// Opened before the request is sent, so that no answer is for nothing.
+ExitCode write_trace(std::ofstream& file, const std::string& name, const Finished& finished) {
+  file << trace_json(finished) << std::flush;
+  if (file.good()) return kExitOk;
+  return report({ErrorCode::kInternal, "the trace cannot be written to " + name});
+}
+
 ExitCode run_generate(const GenerateOptions& options) {
+  std::ofstream trace_file;
+  if (!options.trace_file.empty()) {
+    trace_file.open(options.trace_file);
+    if (!trace_file) {
+      report({ErrorCode::kInvalidRequest, "the trace cannot be written to " + options.trace_file});
+      return kExitUsage;
+    }
+  }
   const std::atomic<bool>& interrupted = interrupt_flag();
   const SteadyClock clock;
   Result<transport::Client> client = transport::Client::connect(
@@ -93,6 +111,7 @@ ExitCode run_generate(const GenerateOptions& options) {
   request->request_id = "generate";
   request->prompt = prompt_of(options);
   request->add_special_tokens = !options.no_special_tokens;
+  request->trace = !options.trace_file.empty();
 
   GenerationStats stats(clock.now());
   const auto on_tokens = [&](const Tokens& tokens) {
@@ -101,7 +120,10 @@ ExitCode run_generate(const GenerateOptions& options) {
   };
   const Result<Finished> finished = client->generate(*request, on_tokens, &interrupted);
   if (!finished.ok()) return fail(options, finished.error());
-  return finish(options, *finished, *request->seed, stats);
+  const ExitCode exit_code = finish(options, *finished, *request->seed, stats);
+  if (!request->trace) return exit_code;
+  const ExitCode written = write_trace(trace_file, options.trace_file, *finished);
+  return exit_code == kExitOk ? written : exit_code;
 }
 
 constexpr const char* kFooter = R"(
@@ -113,6 +135,7 @@ Examples:
   sluice generate -p "Once upon a time"
   sluice generate -p "Once upon a time" --seed 7 --temperature 0.8 --top-p 0.95 -n 100
   sluice generate --chat -p "Tell me about the sea." --stop "The end"
+  sluice generate -p "Once upon a time" --trace trace.json
   echo "Once upon a time" | sluice generate -p - --greedy --json --logprobs
   sluice generate --prompt-ids 0 --prompt-ids 413 --greedy --token-ids)";
 
@@ -134,6 +157,7 @@ void add_generate(CLI::App& app, ExitCode& exit_code) {
   verb->add_flag("--json", options->json, "One JSON object per message instead of text");
   verb->add_flag("--token-ids", options->token_ids, "Print token ids instead of text");
   verb->add_flag("-q,--quiet", options->quiet, "No line of figures");
+  verb->add_option("--trace", options->trace_file, "Write the request's time line to a file for ui.perfetto.dev");
   add_request_options(*verb, options->common);
   verb->footer(kFooter);
   verb->callback([options, &exit_code] { exit_code = run_generate(*options); });

@@ -12,4 +12,22 @@ std::string_view to_string(FinishReason reason) {
   return "unknown";
 }
 
+std::string_view to_string(TraceKind kind) {
+  switch (kind) {
+    case TraceKind::kOther: return "other";
+    case TraceKind::kAdmission: return "admission";
+    case TraceKind::kTokenize: return "tokenize";
+    case TraceKind::kQueue: return "queue";
+    case TraceKind::kPrefill: return "prefill";
+    case TraceKind::kDecode: return "decode";
+    case TraceKind::kRespond: return "respond";
+    case TraceKind::kPrefillStep: return "prefill step";
+    case TraceKind::kDecodeStep: return "decode step";
+    case TraceKind::kReceive: return "receive";
+    case TraceKind::kCompute: return "compute";
+    case TraceKind::kSend: return "send";
+  }
+  return "other";
+}
+
 }  // namespace sluice

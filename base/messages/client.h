@@ -96,6 +96,7 @@ struct Generate {
   std::string tenant;                 // At most 64 bytes; KV blocks are reused within it only. No quotas yet.
   std::uint32_t resume_grace_ms = 0;  // How long the request outlives its last client.
   std::uint64_t credit_tokens = 0;    // First Credit; 0: the window in Welcome.
+  bool trace = false;                 // Finished.trace says where the time went.
 
   friend bool operator==(const Generate&, const Generate&) = default;
 };
@@ -198,12 +199,52 @@ struct PhaseTimes {
   friend bool operator==(const PhaseTimes&, const PhaseTimes&) = default;
 };
 
+// What a span of a trace is about, and so on which track it lies (docs/TRACES.md).
+enum class TraceKind : std::uint8_t {
+  kOther = 0,        // Of a kind that this version does not know.
+  kAdmission = 1,    // Request: waiting in front of the tokenizer.
+  kTokenize = 2,     // Request.
+  kQueue = 3,        // Request: from the batcher's receipt to the first place in a batch.
+  kPrefill = 4,      // Request: from then to the first sample.
+  kDecode = 5,       // Request: from then to the last token.
+  kRespond = 6,      // Request: from then to the terminal message.
+  kPrefillStep = 7,  // Batcher: a micro-batch with prompt tokens of the request, from dispatch to result.
+  kDecodeStep = 8,   // Batcher: one with its last token.
+  kReceive = 9,      // Stage: reading a micro-batch.
+  kCompute = 10,     // Stage: its layers.
+  kSend = 11,        // Responder: tokens from their arrival until all are on their way to a client.
+};
+std::string_view to_string(TraceKind kind);
+
+struct TraceSpan {
+  TraceKind kind = TraceKind::kOther;
+  std::uint16_t stage = 0;         // Stage spans: which.
+  std::uint32_t tokens = 0;        // Of the request: in the micro-batch, or sent.
+  std::uint32_t batch_tokens = 0;  // Of all requests in the micro-batch.
+  std::uint64_t step = 0;          // Number of the micro-batch; 0: none.
+  std::uint64_t start_us = 0;      // Since admission.
+  std::uint64_t duration_us = 0;
+
+  friend bool operator==(const TraceSpan&, const TraceSpan&) = default;
+};
+
+inline constexpr std::size_t kTraceSpansMax = 4096;  // Of one request.
+
+// Of each kind the spans are in the order of their starts.
+struct Trace {
+  std::vector<TraceSpan> spans;   // Empty unless asked for.
+  std::uint32_t num_dropped = 0;  // Beyond the limits.
+
+  friend bool operator==(const Trace&, const Trace&) = default;
+};
+
 struct Finished {
   std::string request_id;
   FinishReason reason = FinishReason::kStop;
   Usage usage;
   PhaseTimes times;
   std::vector<float> prompt_logprobs;  // Of prompt tokens 1, 2, ...; empty unless asked for.
+  Trace trace;
 
   friend bool operator==(const Finished&, const Finished&) = default;
 };

@@ -47,6 +47,7 @@ struct GenerationSpec {
   LogprobOptions logprobs;
   std::int32_t priority = 0;
   std::string tenant;
+  bool trace = false;
 
   friend bool operator==(const GenerationSpec&, const GenerationSpec&) = default;
 };
@@ -136,14 +137,27 @@ struct HiddenStates {
   std::span<const float> values;      // rows * columns; may be aligned to 4 bytes only.
 };
 
+// How long a stage took for a micro-batch that is traced. Durations only: no clock of another process is read.
+struct StageTime {
+  std::uint32_t stage = 0;
+  std::uint64_t receive_us = 0;  // Reading it.
+  std::uint64_t compute_us = 0;  // From then to its output.
+
+  friend bool operator==(const StageTime&, const StageTime&) = default;
+};
+
+inline constexpr std::size_t kStageTimesMax = 256;  // In one message.
+
 struct StageBatch {
   Epoch epoch;
   StepId step;
   std::vector<TokenId> token_ids;   // Of all entries, concatenated in their order.
   std::vector<BatchEntry> entries;  // 1 or more; each sequence at most once.
   std::vector<SequenceOpening> opened;
-  std::vector<SequenceId> closed;  // Forget these, before looking at the entries. They ride on the next batch.
-  HiddenStates hidden;             // Into the first stage: empty. Else [token_ids.size(), hidden_size].
+  std::vector<SequenceId> closed;      // Forget these, before looking at the entries. They ride on the next batch.
+  HiddenStates hidden;                 // Into the first stage: empty. Else [token_ids.size(), hidden_size].
+  bool is_traced = false;              // Each stage adds its time.
+  std::vector<StageTime> stage_times;  // Of the stages before.
 };
 
 // One sampled token.
@@ -172,6 +186,7 @@ struct StepResult {
   StepId step;
   std::vector<Sample> samples;
   std::vector<PromptLogprobs> prompt_logprobs;
+  std::vector<StageTime> stage_times;  // Of all stages, if the batch was traced.
 
   friend bool operator==(const StepResult&, const StepResult&) = default;
 };
@@ -188,6 +203,7 @@ struct StreamOpen {
   std::uint64_t seed = 0;
   std::uint64_t credit_tokens = 0;
   TimeLeft time_left;
+  bool trace = false;
 
   friend bool operator==(const StreamOpen&, const StreamOpen&) = default;
 };
@@ -233,6 +249,9 @@ struct StreamEnd {
   Usage usage;
   PhaseTimes times;
   std::vector<float> prompt_logprobs;
+  // Of a traced sequence. The spans are the batcher's and the stages', and start with its receipt.
+  Trace trace;
+  std::uint64_t elapsed_us = 0;  // From the batcher's receipt to this message.
 
   friend bool operator==(const StreamEnd&, const StreamEnd&) = default;
 };

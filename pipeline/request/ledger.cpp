@@ -203,7 +203,7 @@ void Ledger::accept(const ClientRoute& route, Generate generate, Request request
   if (generate.deadline_ms != 0) time_left.us = std::uint64_t{generate.deadline_ms} * 1000;
   out.to_responder.emplace_back(StreamOpen{sequence, generate.request_id, route_of(attachment),
                                            std::move(generate.stop), generate.stop_token_ids, seed, credit_tokens,
-                                           time_left});
+                                           time_left, generate.trace});
   Submission submission;
   submission.sequence = sequence;
   submission.prompt = std::move(generate.prompt);
@@ -218,6 +218,7 @@ void Ledger::accept(const ClientRoute& route, Generate generate, Request request
   submission.spec.priority = generate.priority;
   submission.spec.tenant = std::move(generate.tenant);
   submission.time_left = time_left;
+  submission.spec.trace = generate.trace;
   out.to_tokenizer.emplace_back(std::move(submission));
 }
 

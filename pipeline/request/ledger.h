@@ -13,8 +13,8 @@
 //  - A connection says Hello first; anything before it is Failed{protocol_violation}. A second Hello starts over, as if
 //    the connection had been lost in between (a client may restart under its routing id).
 //  - Generate whose id is in use in the session: with another body Failed{id_conflict}, and the first request is not
-//    touched; with an equal body (all but deadline, credit and grace compared) it is a retry, and is answered like
-//    Attach from index 0. Failed{id_conflict} is the only answer that is not about the attachment of the same id.
+//    touched; with an equal body (all but deadline, credit, grace and trace compared) it is a retry, and is answered
+//    like Attach from index 0. Failed{id_conflict} is the only answer that is not about the attachment of the same id.
 //  - An attachment is a connection that takes one request's output. Attaching again on the same connection replaces it.
 //    Each attachment gets one terminal message, which the responder writes. The exception: the result vanished while
 //    the attach was on its way; then the ledger ends the attachment, with Failed{not_found} for an Attach and a

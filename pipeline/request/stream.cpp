@@ -75,7 +75,8 @@ RequestEnded Stream::end(StreamEnd end, AnswerSink& sink) {
     is_urgent = reason == FinishReason::kCancelled;
     is_worth_keeping_ = true;
     terminal_shows_output_ = !is_urgent;
-    terminal_ = sink.encode(Finished{request_id_, reason, end.usage, end.times, std::move(end.prompt_logprobs)});
+    terminal_ = sink.encode(
+        Finished{request_id_, reason, end.usage, end.times, std::move(end.prompt_logprobs), std::move(end.trace)});
   }
   deliver(sink);
   if (is_urgent) dismiss_all(sink);

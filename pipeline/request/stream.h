@@ -70,6 +70,7 @@ class Stream {
   // Whether more tokens are of use.
   bool is_open() const { return !log_.is_over() && !decided_ && !terminal_; }
   std::size_t num_attachments() const { return attachments_.size(); }
+  std::uint64_t num_tokens() const { return log_.num_tokens(); }
   std::uint64_t backlog_tokens() const;
   std::uint64_t size_bytes() const;
 

@@ -61,9 +61,10 @@ void StreamTable::on(StreamOpen open, TimePoint now, ResponderActions& out) {
   if (early.is_overrun && !defect) {
     defect = Error{ErrorCode::kInternal, "too many tokens arrived ahead of the opening of their stream", 0};
   }
+  Stream stream(open, std::move(log).value());
   Entry& entry =
-      streams_.emplace(sequence, Entry{Stream(open, std::move(log).value()), Phase::kRunning, false, {}}).first->second;
-  entry.deadline = deadline;
+      streams_.emplace(sequence, Entry{std::move(stream), Phase::kRunning, false, {}, deadline, {}}).first->second;
+  if (open.trace) entry.tracer = std::make_unique<StreamTracer>(now);
   entry.is_paused = early.num_tokens >= config_.client_window_tokens;
   streams_of_route_[open.route.bytes].insert(sequence);
   if (defect) out.to_batcher.emplace_back(entry.stream.fail(std::move(*defect)));
@@ -143,6 +144,11 @@ void StreamTable::on(StreamEnd end, TimePoint now, ResponderActions& out) {
     ++totals_.stray_total;
     return;
   }
+  if (const auto tracer = std::exchange(at->second.tracer, nullptr)) {
+    tracer->complete(end, now);
+  } else {
+    end.trace = {};
+  }
   AnswerSink answers = sink(out);
   out.ended.push_back(at->second.stream.end(std::move(end), answers));
   settle(sequence, now, out);
@@ -157,6 +163,7 @@ void StreamTable::settle(SequenceId sequence, TimePoint now, ResponderActions& o
   if (at == streams_.end()) return;
   Entry& entry = at->second;
   if (entry.phase == Phase::kKept) return;
+  if (entry.tracer) entry.tracer->note(entry.stream.num_tokens(), entry.stream.backlog_tokens(), now);
   if (!entry.stream.is_ended()) return update_pause(sequence, entry, out);
   if (entry.phase == Phase::kRunning) {
     entry.phase = Phase::kDraining;

@@ -33,6 +33,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -47,6 +48,7 @@
 #include "pipeline/request/request_news.h"
 #include "pipeline/request/retention.h"
 #include "pipeline/request/stream.h"
+#include "pipeline/trace/stream_tracer.h"
 
 namespace sluice {
 
@@ -111,6 +113,7 @@ class StreamTable {
     bool is_paused = false;
     TimePoint drain_end;
     TimePoint deadline = TimePoint::never();
+    std::unique_ptr<StreamTracer> tracer;  // Of a traced request, until its end.
   };
 
   AnswerSink sink(ResponderActions& out);

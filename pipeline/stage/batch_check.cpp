@@ -33,6 +33,10 @@ Result<void> BatchCheck::check(const StageBatch& batch) {
     return violation("batch has " + std::to_string(batch.token_ids.size()) + " tokens, limit " +
                      std::to_string(limits_.max_batch_tokens));
   }
+  if (batch.stage_times.size() >= kStageTimesMax) {
+    return violation("batch has the times of " + std::to_string(batch.stage_times.size()) + " stages, limit " +
+                     std::to_string(kStageTimesMax - 1));
+  }
   std::uint64_t num_tokens = 0;
   for (const auto& entry : batch.entries) {
     if (auto checked = check_entry(entry); !checked.ok()) return checked;

@@ -73,12 +73,29 @@ Prompt RandomMessages::prompt() {
 }
 
 GenerationSpec RandomMessages::spec() {
-  return {sampling(), u64(), u32(), tokens(), coin(), logprob_options(), i32(), text()};
+  return {sampling(), u64(), u32(), tokens(), coin(), logprob_options(), i32(), text(), coin()};
 }
 
 TimeLeft RandomMessages::time_left() {
   if (coin()) return {};
   return {u64()};
+}
+
+Trace RandomMessages::trace() {
+  Trace trace;
+  if (coin()) return trace;
+  trace.spans.resize(below(6));
+  for (auto& span : trace.spans) {
+    span = {static_cast<TraceKind>(below(12)), static_cast<std::uint16_t>(u64()), u32(), u32(), u64(), u64(), u64()};
+  }
+  trace.num_dropped = u32();
+  return trace;
+}
+
+std::vector<StageTime> RandomMessages::stage_times() {
+  std::vector<StageTime> times(below(4));
+  for (auto& time : times) time = {u32(), u64(), u64()};
+  return times;
 }
 
 Generate RandomMessages::generate() {
@@ -99,6 +116,7 @@ Generate RandomMessages::generate() {
   generate.tenant = text();
   generate.resume_grace_ms = u32();
   generate.credit_tokens = u64();
+  generate.trace = coin();
   return generate;
 }
 
@@ -121,7 +139,7 @@ ServerMessage RandomMessages::server_message(std::size_t kind) {
     case 0: return Welcome{u32(), session(), text(), u32(), u32(), u32(), u32(), sampling(), u32()};
     case 1: return Accepted{text(), u64()};
     case 2: return Tokens{text(), u64(), tokens(), text(), token_logprobs_list()};
-    case 3: return Finished{text(), reason(), usage(), times(), floats()};
+    case 3: return Finished{text(), reason(), usage(), times(), floats(), trace()};
     default: return Failed{text(), error()};
   }
 }
@@ -147,11 +165,13 @@ StageBatch RandomMessages::stage_batch() {
     batch.hidden.values = *values;
     batch.hidden.owner = std::move(values);
   }
+  batch.is_traced = coin();
+  batch.stage_times = stage_times();
   return batch;
 }
 
 StepResult RandomMessages::step_result() {
-  StepResult result{{u64()}, {u64()}, {}, {}};
+  StepResult result{{u64()}, {u64()}, {}, {}, stage_times()};
   result.samples.resize(below(6));
   for (auto& sample : result.samples) {
     sample = {{u64()}, u32(), i32(), {}};
@@ -169,13 +189,13 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
     case 2: return SequenceCancel{{u64()}};
     case 3: return stage_batch();
     case 4: return step_result();
-    case 5: return StreamOpen{{u64()}, text(), route(), texts(), tokens(), u64(), u64(), time_left()};
+    case 5: return StreamOpen{{u64()}, text(), route(), texts(), tokens(), u64(), u64(), time_left(), coin()};
     case 6: return StreamAttach{{u64()}, route(), u64(), u64()};
     case 7: return StreamCredit{{u64()}, route(), u64()};
     case 8: return StreamDetach{route()};
     case 9: return StreamTokens{{u64()}, u64(), tokens(), token_logprobs_list()};
     case 10: {
-      StreamEnd end{{u64()}, reason(), usage(), times(), floats()};
+      StreamEnd end{{u64()}, reason(), usage(), times(), floats(), trace(), u64()};
       if (coin()) end.outcome = error();
       return end;
     }
@@ -236,7 +256,8 @@ HeadMessage RandomMessages::head_message(std::size_t kind) {
 bool equal(const StageBatch& a, const StageBatch& b) {
   return a.epoch == b.epoch && a.step == b.step && a.token_ids == b.token_ids && a.entries == b.entries &&
          a.opened == b.opened && a.closed == b.closed && a.hidden.rows == b.hidden.rows &&
-         a.hidden.columns == b.hidden.columns && std::ranges::equal(a.hidden.values, b.hidden.values);
+         a.hidden.columns == b.hidden.columns && std::ranges::equal(a.hidden.values, b.hidden.values) &&
+         a.is_traced == b.is_traced && a.stage_times == b.stage_times;
 }
 
 bool equal(const LinkMessage& a, const LinkMessage& b) {

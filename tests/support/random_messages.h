@@ -56,6 +56,8 @@ class RandomMessages {
   TimeLeft time_left();
   Usage usage() { return {u32(), u32(), u32()}; }
   PhaseTimes times() { return {u64(), u64(), u64(), u64()}; }
+  Trace trace();
+  std::vector<StageTime> stage_times();
   FinishReason reason() { return static_cast<FinishReason>(below(4)); }
   Error error() { return {static_cast<ErrorCode>(1 + below(17)), text(), u32()}; }
   DType dtype() { return static_cast<DType>(below(3)); }

@@ -43,6 +43,7 @@ void write_message(const Generate& generate, wire::ClientMessage::Builder root) 
   builder.setTenant(as_text(generate.tenant));
   builder.setResumeGraceMs(generate.resume_grace_ms);
   builder.setCreditTokens(generate.credit_tokens);
+  builder.setTrace(generate.trace);
 }
 
 std::optional<std::uint64_t> read_seed(const wire::Generate::Seed::Reader& reader, Reading& reading) {
@@ -73,6 +74,7 @@ Generate read_generate(const wire::Generate::Reader& reader, Reading& reading) {
   generate.tenant = read_text(reader.getTenant());
   generate.resume_grace_ms = reader.getResumeGraceMs();
   generate.credit_tokens = reader.getCreditTokens();
+  generate.trace = reader.getTrace();
   return generate;
 }
 

@@ -20,7 +20,8 @@ std::size_t numbers_bytes(const std::vector<T>& values) {
 }  // namespace
 
 std::size_t message_estimate_bytes(const StageBatch& batch) {
-  std::size_t bytes = kFixedBytes + numbers_bytes(batch.token_ids) + numbers_bytes(batch.closed);
+  std::size_t bytes =
+      kFixedBytes + numbers_bytes(batch.token_ids) + numbers_bytes(batch.closed) + numbers_bytes(batch.stage_times);
   for (const BatchEntry& entry : batch.entries) bytes += 40 + numbers_bytes(entry.block_table);
   for (const SequenceOpening& opening : batch.opened) {
     bytes += 128 + 8 * opening.sampling.logit_bias.size() + numbers_bytes(opening.history);
@@ -29,7 +30,7 @@ std::size_t message_estimate_bytes(const StageBatch& batch) {
 }
 
 std::size_t message_estimate_bytes(const StepResult& result) {
-  std::size_t bytes = kFixedBytes;
+  std::size_t bytes = kFixedBytes + numbers_bytes(result.stage_times);
   for (const Sample& sample : result.samples) {
     bytes += 24 + (sample.logprobs ? 32 + 8 * sample.logprobs->top.size() : 0);
   }
@@ -51,7 +52,9 @@ std::size_t message_estimate_bytes(const LinkMessage& message) {
   if (const auto* batch = std::get_if<StageBatch>(&message)) return message_estimate_bytes(*batch);
   if (const auto* result = std::get_if<StepResult>(&message)) return message_estimate_bytes(*result);
   if (const auto* tokens = std::get_if<StreamTokens>(&message)) return message_estimate_bytes(*tokens);
-  if (const auto* end = std::get_if<StreamEnd>(&message)) return kFixedBytes + numbers_bytes(end->prompt_logprobs);
+  if (const auto* end = std::get_if<StreamEnd>(&message)) {
+    return kFixedBytes + numbers_bytes(end->prompt_logprobs) + estimate_bytes(end->trace);
+  }
   if (const auto* answer = std::get_if<ClientAnswer>(&message)) return kFixedBytes + padded_bytes(answer->frame.size());
   return kFixedBytes;
 }

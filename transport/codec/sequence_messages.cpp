@@ -14,6 +14,7 @@ void write(const GenerationSpec& spec, wire::GenerationSpec::Builder builder) {
   codec::write(spec.logprobs, builder.initLogprobs());
   builder.setPriority(spec.priority);
   builder.setTenant(as_text(spec.tenant));
+  builder.setTrace(spec.trace);
 }
 
 GenerationSpec read_spec(const wire::GenerationSpec::Reader& reader, Reading& reading) {
@@ -24,7 +25,8 @@ GenerationSpec read_spec(const wire::GenerationSpec::Reader& reader, Reading& re
           .ignore_eos = reader.getIgnoreEos(),
           .logprobs = read(reader.getLogprobs(), reading),
           .priority = reader.getPriority(),
-          .tenant = read_text(reader.getTenant())};
+          .tenant = read_text(reader.getTenant()),
+          .trace = reader.getTrace()};
 }
 
 void write_entry(const BatchEntry& entry, wire::BatchEntry::Builder builder) {
@@ -86,6 +88,16 @@ void write_prompt_logprobs(const PromptLogprobs& logprobs, wire::PromptLogprobs:
 
 PromptLogprobs read_prompt_logprobs(const wire::PromptLogprobs::Reader& reader, Reading&) {
   return {{reader.getSequence()}, reader.getFirstPosition(), read_numbers<float>(reader.getValues())};
+}
+
+void write_stage_time(const StageTime& time, wire::StageTime::Builder builder) {
+  builder.setStage(time.stage);
+  builder.setReceiveUs(time.receive_us);
+  builder.setComputeUs(time.compute_us);
+}
+
+StageTime read_stage_time(const wire::StageTime::Reader& reader, Reading&) {
+  return {reader.getStage(), reader.getReceiveUs(), reader.getComputeUs()};
 }
 
 }  // namespace
@@ -165,6 +177,9 @@ void write_message(const StageBatch& batch, wire::LinkMessage::Builder root) {
   write_numbers(batch.closed, [&](capnp::uint count) { return builder.initClosed(count); });
   builder.setHiddenRows(batch.hidden.rows);
   builder.setHiddenColumns(batch.hidden.columns);
+  builder.setIsTraced(batch.is_traced);
+  write_structs(
+      batch.stage_times, [&](capnp::uint count) { return builder.initStageTimes(count); }, write_stage_time);
 }
 
 StageBatch read(const wire::StageBatch::Reader& reader, Reading& reading) {
@@ -174,7 +189,9 @@ StageBatch read(const wire::StageBatch::Reader& reader, Reading& reading) {
           .entries = read_structs<BatchEntry>(reader.getEntries(), reading, read_entry),
           .opened = read_structs<SequenceOpening>(reader.getOpened(), reading, read_opening),
           .closed = read_numbers<SequenceId>(reader.getClosed()),
-          .hidden = {.rows = reader.getHiddenRows(), .columns = reader.getHiddenColumns(), .owner = {}, .values = {}}};
+          .hidden = {.rows = reader.getHiddenRows(), .columns = reader.getHiddenColumns(), .owner = {}, .values = {}},
+          .is_traced = reader.getIsTraced(),
+          .stage_times = read_structs<StageTime>(reader.getStageTimes(), reading, read_stage_time)};
 }
 
 void write_message(const StepResult& result, wire::LinkMessage::Builder root) {
@@ -186,13 +203,16 @@ void write_message(const StepResult& result, wire::LinkMessage::Builder root) {
   write_structs(
       result.prompt_logprobs, [&](capnp::uint count) { return builder.initPromptLogprobs(count); },
       write_prompt_logprobs);
+  write_structs(
+      result.stage_times, [&](capnp::uint count) { return builder.initStageTimes(count); }, write_stage_time);
 }
 
 StepResult read(const wire::StepResult::Reader& reader, Reading& reading) {
   return {.epoch = {reader.getEpoch()},
           .step = {reader.getStep()},
           .samples = read_structs<Sample>(reader.getSamples(), reading, read_sample),
-          .prompt_logprobs = read_structs<PromptLogprobs>(reader.getPromptLogprobs(), reading, read_prompt_logprobs)};
+          .prompt_logprobs = read_structs<PromptLogprobs>(reader.getPromptLogprobs(), reading, read_prompt_logprobs),
+          .stage_times = read_structs<StageTime>(reader.getStageTimes(), reading, read_stage_time)};
 }
 
 }  // namespace sluice::transport::codec

@@ -63,6 +63,7 @@ void write_message(const Finished& finished, wire::ServerMessage::Builder root) 
   codec::write(finished.usage, builder.initUsage());
   codec::write(finished.times, builder.initTimes());
   write_numbers(finished.prompt_logprobs, [&](capnp::uint count) { return builder.initPromptLogprobs(count); });
+  if (finished.trace != Trace{}) codec::write(finished.trace, builder.initTrace());
 }
 
 Finished read_finished(const wire::Finished::Reader& reader, Reading& reading) {
@@ -70,7 +71,8 @@ Finished read_finished(const wire::Finished::Reader& reader, Reading& reading) {
           .reason = read(reader.getReason(), reading),
           .usage = read(reader.getUsage(), reading),
           .times = read(reader.getTimes(), reading),
-          .prompt_logprobs = read_numbers<float>(reader.getPromptLogprobs())};
+          .prompt_logprobs = read_numbers<float>(reader.getPromptLogprobs()),
+          .trace = read(reader.getTrace(), reading)};
 }
 
 void write_message(const Failed& failed, wire::ServerMessage::Builder root) {
@@ -106,7 +108,8 @@ std::size_t message_estimate_bytes(const Tokens& tokens) {
          codec::estimate_bytes(tokens.logprobs);
 }
 std::size_t message_estimate_bytes(const Finished& finished) {
-  return kFixedBytes + padded_bytes(finished.prompt_logprobs.size() * sizeof(float));
+  return kFixedBytes + padded_bytes(finished.prompt_logprobs.size() * sizeof(float)) +
+         codec::estimate_bytes(finished.trace);
 }
 std::size_t message_estimate_bytes(const Welcome& welcome) {
   return kFixedBytes + 8 * welcome.sampling_defaults.logit_bias.size();

@@ -30,6 +30,7 @@ void write_message(const StreamOpen& open, wire::LinkMessage::Builder root) {
   builder.setSeed(open.seed);
   builder.setCreditTokens(open.credit_tokens);
   write(open.time_left, builder.initTimeLeft());
+  builder.setTrace(open.trace);
 }
 
 StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading) {
@@ -40,7 +41,8 @@ StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading) {
           .stop_token_ids = read_numbers<TokenId>(reader.getStopTokenIds()),
           .seed = reader.getSeed(),
           .credit_tokens = reader.getCreditTokens(),
-          .time_left = read(reader.getTimeLeft(), reading)};
+          .time_left = read(reader.getTimeLeft(), reading),
+          .trace = reader.getTrace()};
 }
 
 void write_message(const StreamAttach& attach, wire::LinkMessage::Builder root) {
@@ -101,6 +103,8 @@ void write_message(const StreamEnd& end, wire::LinkMessage::Builder root) {
   write(end.usage, builder.initUsage());
   write(end.times, builder.initTimes());
   write_numbers(end.prompt_logprobs, [&](capnp::uint count) { return builder.initPromptLogprobs(count); });
+  if (end.trace != Trace{}) write(end.trace, builder.initTrace());
+  builder.setElapsedUs(end.elapsed_us);
 }
 
 StreamEnd read(const wire::StreamEnd::Reader& reader, Reading& reading) {
@@ -108,7 +112,9 @@ StreamEnd read(const wire::StreamEnd::Reader& reader, Reading& reading) {
           .outcome = read_outcome(reader.getOutcome(), reading),
           .usage = read(reader.getUsage(), reading),
           .times = read(reader.getTimes(), reading),
-          .prompt_logprobs = read_numbers<float>(reader.getPromptLogprobs())};
+          .prompt_logprobs = read_numbers<float>(reader.getPromptLogprobs()),
+          .trace = read(reader.getTrace(), reading),
+          .elapsed_us = reader.getElapsedUs()};
 }
 
 void write_message(const StreamStop& stop, wire::LinkMessage::Builder root) {

@@ -33,6 +33,28 @@ TopLogprob read_top_logprob(const wire::TopLogprob::Reader& reader, Reading&) {
   return {reader.getToken(), reader.getLogprob()};
 }
 
+void write_trace_span(const TraceSpan& span, wire::TraceSpan::Builder builder) {
+  builder.setKind(static_cast<wire::TraceKind>(span.kind));
+  builder.setStage(span.stage);
+  builder.setTokens(span.tokens);
+  builder.setBatchTokens(span.batch_tokens);
+  builder.setStep(span.step);
+  builder.setStartUs(span.start_us);
+  builder.setDurationUs(span.duration_us);
+}
+
+TraceSpan read_trace_span(const wire::TraceSpan::Reader& reader, Reading&) {
+  const auto number = static_cast<std::uint16_t>(reader.getKind());
+  const bool is_known = number <= static_cast<std::uint16_t>(TraceKind::kSend);
+  return {.kind = is_known ? static_cast<TraceKind>(number) : TraceKind::kOther,
+          .stage = reader.getStage(),
+          .tokens = reader.getTokens(),
+          .batch_tokens = reader.getBatchTokens(),
+          .step = reader.getStep(),
+          .start_us = reader.getStartUs(),
+          .duration_us = reader.getDurationUs()};
+}
+
 }  // namespace
 
 std::vector<std::string> read_texts(const capnp::List<capnp::Text>::Reader& list, Reading& reading) {
@@ -147,6 +169,19 @@ PhaseTimes read(const wire::PhaseTimes::Reader& reader, Reading&) {
   return {reader.getTokenizeUs(), reader.getQueueUs(), reader.getPrefillUs(), reader.getDecodeUs()};
 }
 
+static_assert(static_cast<int>(TraceKind::kAdmission) == static_cast<int>(wire::TraceKind::ADMISSION));
+static_assert(static_cast<int>(TraceKind::kSend) == static_cast<int>(wire::TraceKind::SEND));
+
+void write(const Trace& trace, wire::Trace::Builder builder) {
+  write_structs(
+      trace.spans, [&](capnp::uint count) { return builder.initSpans(count); }, write_trace_span);
+  builder.setNumDropped(trace.num_dropped);
+}
+
+Trace read(const wire::Trace::Reader& reader, Reading& reading) {
+  return {read_structs<TraceSpan>(reader.getSpans(), reading, read_trace_span), reader.getNumDropped()};
+}
+
 // base/error.h and the schema give the codes the same numbers.
 static_assert(static_cast<int>(ErrorCode::kInvalidRequest) == static_cast<int>(wire::ErrorCode::INVALID_REQUEST));
 static_assert(static_cast<int>(ErrorCode::kProtocolViolation) == static_cast<int>(wire::ErrorCode::PROTOCOL_VIOLATION));
@@ -195,6 +230,10 @@ std::size_t estimate_bytes(const Prompt& prompt) {
     bytes += 16 + padded_bytes(message.role.size() + 1) + padded_bytes(message.content.size() + 1);
   }
   return bytes;
+}
+
+std::size_t estimate_bytes(const Trace& trace) {
+  return 32 + sizeof(TraceSpan) * trace.spans.size();
 }
 
 std::size_t estimate_bytes(const std::vector<TokenLogprobs>& logprobs) {

@@ -116,6 +116,10 @@ Usage read(const wire::Usage::Reader& reader, Reading& reading);
 void write(const PhaseTimes& times, wire::PhaseTimes::Builder builder);
 PhaseTimes read(const wire::PhaseTimes::Reader& reader, Reading& reading);
 
+// Null reads as empty. A kind that this version does not know becomes kOther.
+void write(const Trace& trace, wire::Trace::Builder builder);
+Trace read(const wire::Trace::Reader& reader, Reading& reading);
+
 // A code that this version does not know becomes kUnavailable where the peer calls it retryable, else kInternal.
 void write(const Error& error, wire::Error::Builder builder);
 Error read(const wire::Error::Reader& reader, Reading& reading);
@@ -131,5 +135,6 @@ inline std::size_t padded_bytes(std::size_t bytes) {
 }
 std::size_t estimate_bytes(const Prompt& prompt);
 std::size_t estimate_bytes(const std::vector<TokenLogprobs>& logprobs);
+std::size_t estimate_bytes(const Trace& trace);
 
 }  // namespace sluice::transport::codec

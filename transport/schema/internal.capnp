@@ -42,6 +42,7 @@ struct GenerationSpec {
   logprobs @5 :Client.LogprobOptions;
   priority @6 :Int32;                   # -100 to 100; larger goes first.
   tenant @7 :Text;                      # 0 to 64 bytes.
+  trace @8 :Bool;
 }
 
 struct TimeLeft {
@@ -87,6 +88,14 @@ struct StageBatch {
   closed @5 :List(UInt64);             # Sequences to forget, before looking at the entries.
   hiddenRows @6 :UInt32;               # 0 into the first stage, else the number of tokens.
   hiddenColumns @7 :UInt32;            # Hidden size of the model.
+  isTraced @8 :Bool;                   # Each stage adds its time.
+  stageTimes @9 :List(StageTime);      # Of the stages before; at most 256.
+}
+
+struct StageTime {
+  stage @0 :UInt32;
+  receiveUs @1 :UInt64;  # Microseconds: reading the micro-batch.
+  computeUs @2 :UInt64;  # Microseconds: from then to the output.
 }
 
 struct BatchEntry {
@@ -113,6 +122,7 @@ struct StepResult {
   step @1 :UInt64;
   samples @2 :List(Sample);
   promptLogprobs @3 :List(PromptLogprobs);
+  stageTimes @4 :List(StageTime);  # Of all stages, if the batch was traced.
 }
 
 struct Sample {
@@ -139,6 +149,7 @@ struct StreamOpen {
   seed @5 :UInt64;
   creditTokens @6 :UInt64;       # Output tokens with an index below may be sent.
   timeLeft @7 :TimeLeft;
+  trace @8 :Bool;
 }
 
 struct StreamAttach {
@@ -174,6 +185,8 @@ struct StreamEnd {
   usage @3 :Client.Usage;
   times @4 :Client.PhaseTimes;
   promptLogprobs @5 :List(Float32);  # Natural logarithms of prompt tokens 1, 2, ...; empty unless asked for.
+  trace @6 :Client.Trace;            # Null unless asked for; starts count from the batcher's receipt.
+  elapsedUs @7 :UInt64;              # With a trace: microseconds from that receipt to this message.
 }
 
 struct StreamStop {

@@ -64,6 +64,7 @@ struct Generate {
   tenant @14 :Text;                     # 0 to 64 bytes; carried, not yet enforced.
   resumeGraceMs @15 :UInt32 = 0;        # Milliseconds that the request outlives its last client.
   creditTokens @16 :UInt64 = 0;         # First credit: tokens with an index below. 0: Welcome.clientWindowTokens.
+  trace @17 :Bool = false;              # Finished.trace says where the time went.
 }
 
 struct Prompt {
@@ -174,6 +175,39 @@ struct Finished {
   usage @2 :Usage;
   times @3 :PhaseTimes;
   promptLogprobs @4 :List(Float32);      # Natural logarithms of prompt tokens 1, 2, ...; empty unless asked for.
+  trace @5 :Trace;                       # Null unless asked for.
+}
+
+struct Trace {
+  spans @0 :List(TraceSpan);  # At most 4096; those of one kind in the order of their starts.
+  numDropped @1 :UInt32;      # Beyond the limits.
+}
+
+struct TraceSpan {
+  kind @0 :TraceKind;
+  stage @1 :UInt16;        # receive, compute: index of the stage.
+  tokens @2 :UInt32;       # Of the request: in the micro-batch, or sent.
+  batchTokens @3 :UInt32;  # Of all requests in the micro-batch.
+  step @4 :UInt64;         # Number of the micro-batch; 0: none.
+  startUs @5 :UInt64;      # Microseconds since admission.
+  durationUs @6 :UInt64;   # Microseconds.
+}
+
+enum TraceKind {
+  # docs/TRACES.md says on which track each lies.
+
+  other @0;        # Never sent.
+  admission @1;    # Waiting in front of the tokenizer.
+  tokenize @2;
+  queue @3;        # Waiting for the first place in a batch.
+  prefill @4;      # To the first token.
+  decode @5;       # To the last token.
+  respond @6;      # To the terminal message.
+  prefillStep @7;  # A micro-batch with prompt tokens of the request, from dispatch to result.
+  decodeStep @8;   # One with its last token.
+  receive @9;      # A stage reads the micro-batch.
+  compute @10;     # A stage runs its layers.
+  send @11;        # Tokens, from their arrival until all are on their way to a client.
 }
 
 struct Usage {
