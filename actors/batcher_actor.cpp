@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/log.h"
+#include "actors/snapshot_messages.h"
 #include "base/check.h"
 
 namespace sluice::actors {
@@ -51,7 +52,9 @@ void BatcherActor::attach(const PipelineReady& ready) {
 }
 
 void BatcherActor::detach(const PipelineLost& lost) {
+  if (is_up()) former_stats_.add_totals(ports_->to_first_stage->stats(now()));
   ports_->to_first_stage.reset();
+  idle_.end(now());
   in_flight_.clear();
   tracer_.forget_steps();
   down_error_ = lost.error;
@@ -104,6 +107,7 @@ void BatcherActor::advance(TimePoint now) {
     is_busy = dispatch_step(now) || is_busy;
     flush_outputs(now);  // After the dispatch: the stages compute meanwhile.
     now = this->now();
+    report_if_due(now);
   }
 }
 
@@ -150,6 +154,7 @@ void BatcherActor::start(SequenceStart start, TimePoint now) {
   }
   const SequenceId sequence = start.sequence;
   tracer_.start(start, now);
+  idle_.end(now);
   const Result<void> started = scheduler_.start(std::move(start), now);
   if (started.ok()) return;
   write_log(LogEvent(LogLevel::kError, "batcher", "sequence refused")
@@ -178,7 +183,12 @@ bool BatcherActor::dispatch_step(TimePoint now) {
   if (!is_up() || is_broken_) return false;
   if (!ports_->to_first_stage->has_room() || !ports_->to_responder.has_room()) return false;
   std::optional<StageBatch> batch = scheduler_.plan(now);
-  if (!batch) return false;
+  if (!batch) {
+    if (in_flight_.empty()) idle_.begin(now);
+    return false;
+  }
+  idle_.end(now);
+  batch->idle_us = whole_us(idle_.take());
   tracer_.dispatch(*batch, now);
   in_flight_.push_back({batch->step, now + settings_.step_timeout});
   ports_->to_first_stage->send(*batch, now);
@@ -190,6 +200,24 @@ void BatcherActor::flush_outputs(TimePoint now) {
     if (auto* end = std::get_if<StreamEnd>(&output)) tracer_.end(*end, now);
     ports_->to_responder.send_any(output, now);
   }
+}
+
+void BatcherActor::report(TimePoint now) {
+  metrics::BatcherSnapshot snapshot;
+  snapshot.snapshots_total = ++snapshots_total_;
+  snapshot.epoch = scheduler_.epoch();
+  snapshot.scheduler = scheduler_.stats();
+  snapshot.counts = scheduler_.counts();
+  snapshot.sequences_paused = scheduler_.num_paused();
+  snapshot.idle_us_total = whole_us(idle_.total(now));
+  LinkSenderStats to_first_stage = is_up() ? ports_->to_first_stage->stats(now) : LinkSenderStats{};
+  to_first_stage.add_totals(former_stats_);
+  const std::string last_stage = "stage-" + std::to_string(settings_.num_stages - 1);
+  snapshot.links.out = {{"responder", ports_->to_responder.stats(now)}, {"stage-0", to_first_stage}};
+  snapshot.links.in = {{"tokenizer", ports_->from_tokenizer.stats()},
+                       {"responder", ports_->from_responder.stats()},
+                       {last_stage, ports_->from_last_stage.stats()}};
+  caf::anon_send(report_to(), std::move(snapshot));
 }
 
 }  // namespace sluice::actors

@@ -15,6 +15,7 @@
 #include "actors/control_messages.h"
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
+#include "pipeline/schedule/idle_time.h"
 #include "pipeline/schedule/scheduler.h"
 #include "pipeline/trace/batch_tracer.h"
 #include "transport/zmq/context.h"
@@ -33,6 +34,7 @@ struct BatcherSettings {
   SchedulerConfig scheduler;
   transport::LinkLimits link_limits;  // Toward the first stage.
   Duration step_timeout = std::chrono::seconds(30);
+  std::uint32_t num_stages = 1;
 };
 
 class BatcherActor final : public PollingActor {
@@ -46,6 +48,7 @@ class BatcherActor final : public PollingActor {
   TimePoint next_timer() const override;
   void advance(TimePoint now) override;
   void close() override;
+  void report(TimePoint now) override;
 
  private:
   struct StepInFlight {
@@ -74,6 +77,9 @@ class BatcherActor final : public PollingActor {
   BatchTracer tracer_;
   std::deque<StepInFlight> in_flight_;
   bool is_broken_ = false;  // Reported in this epoch.
+  IdleTime idle_;
+  LinkSenderStats former_stats_;  // Of the links to the first stages of earlier epochs.
+  std::uint64_t snapshots_total_ = 0;
   Error down_error_{ErrorCode::kUnavailable, "the pipeline is not up yet", 1000};
 };
 

@@ -4,7 +4,8 @@
 //   supervisor -> batcher  : PipelineReady, PipelineLost                                       LoadProgress
 //   supervisor, batcher -> ingress : Availability                        batcher -> supervisor : PipelineBroken
 //   engine     -> ingress  : Drain                                       ingress -> engine     : Drained
-//   engine     -> everyone : Stop                                        supervisor, ingress -> engine : EngineReport
+//   engine     -> everyone : Stop, ReportTo                              supervisor, ingress -> engine : EngineReport
+//   everyone   -> metrics  : snapshots (metrics/snapshot.h), StageStats by way of the supervisor where they are remote
 //
 // A stage's owner is the supervisor in the head process, the worker actor elsewhere.
 #pragma once
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/id.h"
 #include "base/messages/control.h"
@@ -55,6 +57,13 @@ struct Drained {};
 // End now. Sockets are closed on the actor's own thread.
 struct Stop {};
 
+// Send a snapshot of your counts there, now and every `interval`. From the engine to its actors, from a worker to its
+// stages.
+struct ReportTo {
+  caf::actor metrics;
+  Duration interval{};
+};
+
 // To whoever started the engine: progress of loading and what cannot be loaded, from the supervisor; that requests are
 // taken, and that they no longer are and why, from the ingress, which alone knows both in their order.
 struct EngineReport {
@@ -73,6 +82,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageRelease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageReady)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageFailed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::LoadProgress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::StageStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineReady)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineLost)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Availability)
@@ -80,4 +90,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::PipelineBroken)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::Stop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::ReportTo)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::EngineReport)

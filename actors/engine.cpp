@@ -7,6 +7,7 @@
 #include "actors/batcher_actor.h"
 #include "actors/ingress_actor.h"
 #include "actors/link_board.h"
+#include "actors/metrics_actor.h"
 #include "actors/responder_actor.h"
 #include "actors/socket_directory.h"
 #include "actors/stage_actor.h"
@@ -89,7 +90,21 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.prefix_cache = plan.topology.batcher.prefix_cache;
   settings.link_limits = link_limits(plan.topology.links.settings());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
+  settings.num_stages = static_cast<std::uint32_t>(plan.stages.size());
   return settings;
+}
+
+metrics::EngineFacts engine_facts(const topology::Plan& plan, const Model& model) {
+  metrics::EngineFacts facts;
+  facts.model = std::filesystem::path(plan.topology.model.path).filename().string();
+  facts.kernel_path = model.kernel_path;
+  facts.max_requests = plan.topology.ingress.max_requests;
+  facts.pipeline_depth = plan.pipeline_depth;
+  for (const topology::StagePlan& stage : plan.stages) {
+    facts.stages.push_back({topology::layers_to_string(stage.first_layer, stage.num_layers),
+                            topology::to_string(stage.place), stage.worker.empty() ? "head" : stage.worker});
+  }
+  return facts;
 }
 
 transport::SocketOptions socket_options(const topology::LinksTopology& links) {
@@ -133,9 +148,18 @@ struct Engine::Parts {
     ingress = nullptr;
   }
 
+  // Spawns who gets the snapshots, and tells the others to send them.
+  void spawn_metrics(metrics::EngineFacts facts, Duration interval) {
+    const caf::actor to = system->spawn<MetricsActor, caf::detached>(endpoint, std::move(facts));
+    actors.push_back(to);
+    for (const caf::actor& actor : actors) caf::anon_send(actor, ReportTo{to, interval});
+  }
+
   SocketDirectory sockets;
   std::string ingress_address;
   std::string control_address;
+  std::shared_ptr<metrics::Endpoint> endpoint;  // Null if metrics are off.
+  std::string metrics_url;
   caf::actor_system_config actor_config;
   std::unique_ptr<caf::actor_system> system;
   std::unique_ptr<caf::scoped_actor> self;  // Gets EngineReports.
@@ -165,10 +189,18 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
     if (!bound.ok()) return std::move(bound).error();
     control = std::make_unique<transport::RouterSocket>(std::move(*bound));
   }
+  std::shared_ptr<metrics::Endpoint> endpoint;
+  if (plan.topology.metrics.is_on()) {
+    auto started = metrics::Endpoint::start(plan.topology.metrics.bind);
+    if (!started.ok()) return std::move(started).error();
+    endpoint = std::move(*started);
+  }
 
   auto parts = std::make_unique<Parts>(std::move(*directory));
   parts->ingress_address = clients->address();
   if (control != nullptr) parts->control_address = control->address();
+  parts->endpoint = std::move(endpoint);
+  if (parts->endpoint != nullptr) parts->metrics_url = parts->endpoint->url();
   parts->system = std::make_unique<caf::actor_system>(parts->actor_config);
   parts->self = std::make_unique<caf::scoped_actor>(*parts->system);
   caf::actor_system& system = *parts->system;
@@ -217,6 +249,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   for (const caf::actor& stage : local_stages) {
     if (stage) parts->actors.push_back(stage);
   }
+  if (parts->endpoint != nullptr) {
+    parts->spawn_metrics(engine_facts(plan, *model), std::chrono::milliseconds(plan.topology.metrics.interval_ms));
+  }
   caf::anon_send(supervisor, SupervisorActor::Begin{{ingress, batcher, engine}, local_stages});
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
@@ -235,6 +270,10 @@ const std::string& Engine::ingress_address() const {
 
 const std::string& Engine::control_address() const {
   return parts_->control_address;
+}
+
+const std::string& Engine::metrics_url() const {
+  return parts_->metrics_url;
 }
 
 std::optional<EngineReport> Engine::next_report(Duration timeout) {

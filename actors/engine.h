@@ -3,6 +3,7 @@
 //   transport: clients -> Ingress -> Tokenizer -> Batcher -> Stage 0 -> ... -> Stage n -> Batcher -> Responder
 //              -> Ingress
 //   Supervisor: starts workers, assigns stages, sets the pipeline up again after a loss.
+//   Metrics: gets everybody's snapshots.
 //
 // Owns:    the actor system, the ZeroMQ context, the folder of ipc:// sockets. Destruction stops every actor and every
 //          process that was started.
@@ -38,6 +39,8 @@ class Engine {
   // Where clients connect, and where workers do (empty if the plan has none); wildcards are resolved.
   const std::string& ingress_address() const;
   const std::string& control_address() const;
+  // Where metrics are scraped: "http://127.0.0.1:9464/metrics"; empty if nowhere.
+  const std::string& metrics_url() const;
 
   // The next report of the supervisor, or nothing within `timeout`.
   std::optional<EngineReport> next_report(Duration timeout);

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "actors/log.h"
+#include "actors/snapshot_messages.h"
 #include "base/check.h"
 #include "transport/codec/client_codec.h"
 
@@ -156,6 +157,18 @@ void IngressActor::send_to_client(const ClientRoute& route, const transport::Mes
   if (sent.ok() && *sent) return;
   // Its queue is full although its credit bounds what we send: it has stopped reading altogether. Or it is gone.
   send(sent.ok() ? ledger_.on_stalled(route, now) : ledger_.on_disconnected(route, now), now);
+}
+
+void IngressActor::report(TimePoint now) {
+  metrics::IngressSnapshot snapshot;
+  snapshot.snapshots_total = ++snapshots_total_;
+  snapshot.is_up = is_available_ && !drain_;
+  snapshot.ledger = ledger_.stats();
+  snapshot.dropped_total = ports_->clients.refused();
+  snapshot.links.out = {{"tokenizer", ports_->to_tokenizer.stats(now)},
+                        {"responder", ports_->to_responder.stats(now)}};
+  snapshot.links.in = {{"responder", ports_->from_responder.stats()}};
+  caf::anon_send(report_to(), std::move(snapshot));
 }
 
 void IngressActor::finish_drain() {

@@ -41,6 +41,7 @@ class IngressActor final : public PollingActor {
   }
   void advance(TimePoint now) override;
   void close() override;
+  void report(TimePoint now) override;
 
  private:
   bool has_room() const { return ports_->to_responder.has_room(); }
@@ -60,6 +61,7 @@ class IngressActor final : public PollingActor {
   Epoch ended_epoch_{0};  // Of the last loss: its late news of being up are stale.
   bool is_available_ = false;
   std::optional<Drain> drain_;
+  std::uint64_t snapshots_total_ = 0;
 };
 
 }  // namespace sluice::actors

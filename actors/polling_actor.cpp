@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
 #include <caf/detail/sync_request_bouncer.hpp>
 
 #include "actors/control_messages.h"
@@ -38,15 +39,27 @@ void PollingActor::enqueue(caf::mailbox_element_ptr element, caf::execution_unit
 
 void PollingActor::act() noexcept {
   begin();
-  caf::behavior behavior = make_behavior().or_else([this](const Stop&) { stop(); });
+  caf::behavior behavior = make_behavior().or_else([this](const Stop&) { stop(); },
+                                                   [this](const ReportTo& wish) {
+                                                     report_to_ = wish.metrics;
+                                                     report_interval_ = wish.interval;
+                                                     report_at_ = now();
+                                                   });
   transport::Poller poller;
   while (!is_stopping_) {
     take_mail(behavior);
     if (is_stopping_) break;
+    report_if_due(now());
     advance(now());
     if (!is_stopping_) sleep(poller);
   }
   close();
+  report_to_ = nullptr;
+}
+
+void PollingActor::report_at(TimePoint now) {
+  report_at_ = now + report_interval_;
+  report(now);
 }
 
 void PollingActor::take_mail(caf::behavior& behavior) {
@@ -62,7 +75,7 @@ void PollingActor::sleep(transport::Poller& poller) {
   poller.clear();
   poller.add_fd(wake_fd_);
   watch(poller);
-  poller.wait(clock_, next_timer());
+  poller.wait(clock_, std::min(next_timer(), report_at_));
   mailbox().try_unblock();
   std::uint64_t count = 0;
   [[maybe_unused]] const auto bytes = read(wake_fd_, &count, sizeof count);

@@ -4,6 +4,9 @@
 // when something may have happened (advance). advance() works until nothing more can be done without blocking: sockets
 // are edge-triggered behind their descriptors, so what it leaves unread is not announced again.
 //
+// Metrics: once told ReportTo, report() is called every interval, also when nothing happens. A loop in advance() that
+// may go on for long calls report_if_due().
+//
 // Owns:    an eventfd that enqueue() pokes when the actor sleeps.
 // Thread:  all but enqueue() runs on the actor's thread. Sockets are made before the spawn or on this thread, and
 //          closed on this thread, in close().
@@ -27,7 +30,7 @@ class PollingActor : public caf::blocking_actor {
   void act() noexcept final;
 
  protected:
-  // Handlers of control messages; Stop is handled here.
+  // Handlers of control messages; Stop and ReportTo are handled here.
   virtual caf::message_handler make_behavior() = 0;
   // First thing on the actor's thread.
   virtual void begin() {}
@@ -36,17 +39,28 @@ class PollingActor : public caf::blocking_actor {
   virtual void advance(TimePoint now) = 0;
   // Last thing on the actor's thread: sockets down, handles to other actors dropped (they would keep each other alive).
   virtual void close() = 0;
+  // Sends a snapshot of the actor's counts to report_to().
+  virtual void report(TimePoint) {}
+
+  void report_if_due(TimePoint now) {
+    if (now >= report_at_) report_at(now);
+  }
+  const caf::actor& report_to() const { return report_to_; }  // Null until ReportTo.
 
   void stop() { is_stopping_ = true; }
   TimePoint now() const { return clock_.now(); }
 
  private:
+  void report_at(TimePoint now);
   void take_mail(caf::behavior& behavior);
   void sleep(transport::Poller& poller);
 
   SteadyClock clock_;
   int wake_fd_ = -1;
   bool is_stopping_ = false;
+  caf::actor report_to_;
+  Duration report_interval_{};
+  TimePoint report_at_ = TimePoint::never();
 };
 
 // Lowers the calling thread's priority (nice +10): beside busy threads of equal priority an I/O wake-up waits for a

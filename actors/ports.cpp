@@ -42,6 +42,13 @@ std::optional<std::string> OutPort::advance(TimePoint now) {
   return lost;
 }
 
+LinkSenderStats OutPort::stats(TimePoint now) const {
+  LinkSenderStats stats = link_.sender().stats(now);
+  stats.queued_messages += waiting_.size();
+  stats.unsent_messages += waiting_.size();
+  return stats;
+}
+
 std::optional<std::string> InPort::advance(TimePoint now) {
   link_.on_event(now);
   return loss_in(link_.take_events());

@@ -62,6 +62,7 @@ class OutPort {
   // Reads grants, sends what they allow. The reason if the session with the peer ended.
   std::optional<std::string> advance(TimePoint now);
   void watch(transport::Poller& poller) const { link_.watch(poller); }
+  LinkSenderStats stats(TimePoint now) const;
 
  private:
   transport::LinkOut link_;
@@ -99,6 +100,7 @@ class InPort {
   Duration waited(TimePoint now) const { return link_.waited(now); }
   void consumed() { link_.consumed(); }
   void watch(transport::Poller& poller) const { link_.watch(poller); }
+  LinkReceiverStats stats() const { return link_.receiver().stats(); }
 
  private:
   std::optional<Result<LinkMessage>> receive_any(TimePoint now);

@@ -1,6 +1,7 @@
 #include "actors/responder_actor.h"
 
 #include "actors/log.h"
+#include "actors/snapshot_messages.h"
 #include "pipeline/request/request_journal.h"
 #include "transport/codec/client_codec.h"
 
@@ -45,6 +46,8 @@ void ResponderActor::advance(TimePoint now) {
     is_busy = take_one(ports_->from_ingress, now);
     is_busy = take_one(ports_->from_tokenizer, now) || is_busy;
     is_busy = take_one(ports_->from_batcher, now) || is_busy;
+    now = this->now();  // Latencies are taken from it.
+    report_if_due(now);
   }
 }
 
@@ -66,6 +69,18 @@ void ResponderActor::send(const ResponderActions& actions, TimePoint now) {
   for (const ResponderSignal& signal : actions.to_batcher) ports_->to_batcher.send_any(signal, now);
   for (const RequestEnded& ended : actions.ended) write_log(event_of(ended));
   for (const IngressInput& answer : actions.to_ingress) ports_->to_ingress.send_any(answer, now);
+}
+
+void ResponderActor::report(TimePoint now) {
+  metrics::ResponderSnapshot snapshot;
+  snapshot.snapshots_total = ++snapshots_total_;
+  snapshot.table = table_.stats();
+  snapshot.counts = table_.counts();
+  snapshot.links.out = {{"ingress", ports_->to_ingress.stats(now)}, {"batcher", ports_->to_batcher.stats(now)}};
+  snapshot.links.in = {{"ingress", ports_->from_ingress.stats()},
+                       {"tokenizer", ports_->from_tokenizer.stats()},
+                       {"batcher", ports_->from_batcher.stats()}};
+  caf::anon_send(report_to(), std::move(snapshot));
 }
 
 }  // namespace sluice::actors

@@ -35,6 +35,7 @@ class ResponderActor final : public PollingActor {
   TimePoint next_timer() const override { return has_room() ? table_.next_timer() : TimePoint::never(); }
   void advance(TimePoint now) override;
   void close() override { ports_.reset(); }
+  void report(TimePoint now) override;
 
  private:
   bool take_one(InPort& port, TimePoint now);
@@ -44,6 +45,7 @@ class ResponderActor final : public PollingActor {
   std::unique_ptr<ResponderPorts> ports_;
   std::shared_ptr<const Tokenizer> tokenizer_;  // The table refers to it.
   StreamTable table_;
+  std::uint64_t snapshots_total_ = 0;
 };
 
 }  // namespace sluice::actors

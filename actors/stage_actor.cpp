@@ -1,6 +1,7 @@
 #include "actors/stage_actor.h"
 
 #include "actors/log.h"
+#include "base/process_usage.h"
 #include "pipeline/trace/span_list.h"
 #include "pipeline/trace/stage_times.h"
 
@@ -13,6 +14,7 @@ bool same_stage(const StageAssign& a, StageAssign b) {
   b.epoch = a.epoch;
   b.input_address = a.input_address;
   b.links = a.links;
+  b.report_interval_ms = a.report_interval_ms;
   return a == b;
 }
 
@@ -70,6 +72,7 @@ void StageActor::assign(const StageAssign& assign) {
     return;
   }
   assigned_ = assign;
+  meter_.begin_epoch();
   caf::anon_send(owner_, *ready);
 }
 
@@ -113,6 +116,8 @@ void StageActor::connect(const StageConnect& connect) {
 }
 
 void StageActor::release() {
+  if (input_) former_.input.add_totals(input_->stats());
+  if (output_) former_.output.add_totals(output_->stats(now()));
   input_.reset();
   output_.reset();
   assigned_.reset();
@@ -159,6 +164,7 @@ bool StageActor::run_step(TimePoint now) {
     return true;
   }
   const TimePoint received = this->now();
+  meter_.begin_step(now, (**batch).idle_us);
   Result<StageOutput> output = executor_->run(**batch);
   if (!output.ok()) {
     fail(std::move(output).error());
@@ -173,10 +179,29 @@ bool StageActor::run_step(TimePoint now) {
       },
       *output);
   input_->consumed();
+  const TimePoint done = this->now();
+  meter_.end_step(done, static_cast<std::uint32_t>((**batch).token_ids.size()));
   // Mail and grants between steps: one step may be long.
-  input_->advance(this->now());
-  output_->advance(this->now());
+  input_->advance(done);
+  output_->advance(done);
+  report_if_due(done);
   return mailbox().empty();
+}
+
+void StageActor::report(TimePoint now) {
+  if (!assigned_ || executor_ == nullptr) return;
+  StageStats stats;
+  stats.stage = assigned_->stage;
+  stats.snapshots_total = ++former_.snapshots_total;
+  stats.times = meter_.times();
+  stats.weights_bytes = executor_->weights_bytes();
+  stats.kv_cache_bytes = executor_->kv_cache_bytes();
+  if (input_) stats.input = input_->stats();
+  stats.input.add_totals(former_.input);
+  if (output_) stats.output = output_->stats(now);
+  stats.output.add_totals(former_.output);
+  stats.process = read_process_usage();
+  caf::anon_send(report_to(), stats);
 }
 
 }  // namespace sluice::actors

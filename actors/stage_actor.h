@@ -17,6 +17,7 @@
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
 #include "pipeline/stage/stage_executor.h"
+#include "pipeline/stage/stage_meter.h"
 #include "transport/zmq/context.h"
 
 namespace sluice::actors {
@@ -32,6 +33,7 @@ class StageActor final : public PollingActor {
   TimePoint next_timer() const override { return TimePoint::never(); }
   void advance(TimePoint now) override;
   void close() override;
+  void report(TimePoint now) override;
 
  private:
   void assign(const StageAssign& assign);
@@ -49,6 +51,8 @@ class StageActor final : public PollingActor {
   std::unique_ptr<StageExecutor> executor_;
   std::optional<InPort> input_;
   std::optional<OutPort> output_;
+  StageMeter meter_;
+  StageStats former_;  // The totals of links of earlier epochs, and of snapshots.
 };
 
 }  // namespace sluice::actors

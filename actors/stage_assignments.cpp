@@ -59,6 +59,7 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.weights = plan.topology.model.weights;
   assign.mock = plan.topology.mock;
   assign.links = plan.topology.links.settings();
+  if (plan.topology.metrics.is_on()) assign.report_interval_ms = plan.topology.metrics.interval_ms;
   return assign;
 }
 

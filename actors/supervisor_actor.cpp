@@ -111,10 +111,17 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
     return refuse(route, {ErrorCode::kUnavailable, "the head does not count on this worker: say hello", 100});
   if (const auto* ready = std::get_if<StageReady>(&*decoded)) take_ready(*worker, *ready, now);
   if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership_.on_failed(*worker, *failed, now);
+  if (const auto* stats = std::get_if<StageStats>(&*decoded)) pass_on(*worker, *stats);
   if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
     membership_.on_progress(*worker, *progress, now);
     note_progress(*worker, *progress);
   }
+}
+
+void SupervisorActor::pass_on(const std::string& worker, const StageStats& stats) {
+  const bool is_its_own =
+      stats.stage < settings_.stages.size() && settings_.stages[stats.stage].place.worker == worker;
+  if (is_its_own && report_to()) caf::anon_send(report_to(), stats);
 }
 
 void SupervisorActor::take_ready(const std::string& worker, const StageReady& ready, TimePoint now) {

@@ -69,6 +69,7 @@ class SupervisorActor final : public PollingActor {
   void begin_with(const Begin& begin);
   void take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now);
   void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
+  void pass_on(const std::string& worker, const StageStats& stats);
   void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
   void note_progress(const std::string& worker, const LoadProgress& progress);
   void log_nonsense(const Error& error, TimePoint now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/log.h"
+#include "actors/snapshot_messages.h"
 
 namespace sluice::actors {
 
@@ -32,6 +33,7 @@ void TokenizerActor::advance(TimePoint now) {
     }
     ports_->from_ingress.consumed();
     now = this->now();
+    report_if_due(now);
   }
 }
 
@@ -60,20 +62,32 @@ void TokenizerActor::tokenize(const Submission& submission, TimePoint received) 
   const EncodeOptions options{submission.add_special_tokens, submission.parse_special_tokens};
   auto ids = encode_prompt(submission.prompt, options, *text_.tokenizer, *text_.chat_template, text_.limits);
   const TimePoint done = now();
-  const std::uint64_t elapsed_us = to_us(done - received);
+  const std::uint64_t elapsed_us = whole_us(done - received);
+  counts_.busy_us_total += elapsed_us;
   if (!ids.ok()) {
+    ++counts_.refused_total;
     StreamEnd end{submission.sequence, std::move(ids).error(), {}, {}, {}};
     end.times.tokenize_us = submission.age_us + elapsed_us;
     ports_->to_responder.send(end, done);
     return;
   }
 
+  ++counts_.encoded_total;
+  counts_.tokens_total += ids->size();
   SequenceStart start{submission.sequence, std::move(*ids), submission.spec, submission.time_left, 0};
   const auto room = text_.limits.context_tokens - static_cast<std::uint32_t>(start.prompt_ids.size());
   start.spec.max_tokens = std::min(start.spec.max_tokens, room);
   start.tokenize_us = submission.age_us + elapsed_us;
   start.time_left.spend(elapsed_us);
   ports_->to_batcher.send(start, done);
+}
+
+void TokenizerActor::report(TimePoint now) {
+  ++counts_.snapshots_total;
+  metrics::TokenizerSnapshot snapshot = counts_;
+  snapshot.links.out = {{"batcher", ports_->to_batcher.stats(now)}, {"responder", ports_->to_responder.stats(now)}};
+  snapshot.links.in = {{"ingress", ports_->from_ingress.stats()}};
+  caf::anon_send(report_to(), std::move(snapshot));
 }
 
 }  // namespace sluice::actors

@@ -10,6 +10,7 @@
 
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
+#include "metrics/snapshot.h"
 #include "pipeline/text/text_model.h"
 
 namespace sluice::actors {
@@ -30,6 +31,7 @@ class TokenizerActor final : public PollingActor {
   TimePoint next_timer() const override { return TimePoint::never(); }
   void advance(TimePoint now) override;
   void close() override { ports_.reset(); }
+  void report(TimePoint now) override;
 
  private:
   void take(TokenizerInput& input, TimePoint received);
@@ -37,6 +39,7 @@ class TokenizerActor final : public PollingActor {
 
   std::unique_ptr<TokenizerPorts> ports_;
   TextModel text_;
+  metrics::TokenizerSnapshot counts_;  // All but the links.
 };
 
 }  // namespace sluice::actors

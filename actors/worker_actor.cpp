@@ -34,7 +34,11 @@ WorkerActor::WorkerActor(caf::actor_config& config, std::unique_ptr<transport::D
 caf::message_handler WorkerActor::make_behavior() {
   return {[this](const StageReady& message) { tell_head(message); },
           [this](const StageFailed& message) { tell_head(message); },
-          [this](const LoadProgress& message) { tell_head(message); }};
+          [this](const LoadProgress& message) { tell_head(message); },
+          [this](const StageStats& stats) {
+            // Nobody waits for them: the next ones follow.
+            if (is_registered()) head_->send(transport::encode(WorkerMessage{stats}));
+          }};
 }
 
 void WorkerActor::watch(transport::Poller& poller) const {
@@ -104,7 +108,11 @@ void WorkerActor::take_assignment(StageAssign assign) {
                                                                      ", the limit is " + std::to_string(kStagesMax)}});
   }
   assign.input_address = on_host(assign.input_address, settings_.stage_host);
-  caf::anon_send(stage_actor(assign.stage), assign);
+  const caf::actor& stage = stage_actor(assign.stage);
+  caf::anon_send(stage, assign);
+  if (assign.report_interval_ms == 0) return;
+  caf::anon_send(stage,
+                 ReportTo{caf::actor_cast<caf::actor>(this), std::chrono::milliseconds(assign.report_interval_ms)});
 }
 
 void WorkerActor::take_refusal(const Error& error, TimePoint now) {

@@ -45,6 +45,7 @@ std::string topology_text(std::uint32_t sequences) {
   return std::string("[model]\npath = \"") + kModel +
          "\"\ndtype = \"bf16\"\ncompute = \"f32\"\n"
          "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = 1024\nclient_window_tokens = 4096\n"
+         "[metrics]\nbind = \"http://127.0.0.1:*\"\n"
          "[batcher]\nmax_batch_tokens = 2048\nkv_cache = \"256MiB\"\nmax_sequences = " +
          std::to_string(sequences) + "\n[[stage]]\nlayers = \"0-5\"\nranks = [\"head/cpu:0\"]\nthreads = 1\n";
 }

@@ -33,6 +33,9 @@ max_batch_tokens = 512
 max_sequences = 64
 kv_cache = "64MiB"
 
+[metrics]
+bind = "http://127.0.0.1:*"
+
 [[stage]]
 layers = "0-5"
 ranks = ["head/cpu:0"]

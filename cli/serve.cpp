@@ -3,6 +3,7 @@
 // Standard output is for programs, a line per event, flushed at once:
 //   ingress tcp://127.0.0.1:5555      where clients connect
 //   control tcp://127.0.0.1:5550      where workers connect, if the topology has any
+//   metrics http://127.0.0.1:9464/metrics    where metrics are scraped, unless the topology says "off"
 //   ready                             requests are taken (again)
 //   down SENTENCE                     a stage was lost; requests are refused until the next `ready`
 // Standard error is for people: the log, and the progress of loading.
@@ -72,6 +73,7 @@ ExitCode run_serve(const ServeOptions& options) {
   if (!engine.ok()) return report(engine.error());
   std::cout << "ingress " << (*engine)->ingress_address() << '\n';
   if (!(*engine)->control_address().empty()) std::cout << "control " << (*engine)->control_address() << '\n';
+  if (!(*engine)->metrics_url().empty()) std::cout << "metrics " << (*engine)->metrics_url() << '\n';
   std::cout << std::flush;
 
   bool has_been_up = false;
@@ -106,9 +108,9 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")
       ->capture_default_str();
   verb->footer(R"(
-Prints "ingress ADDRESS" first and "ready" once requests are taken. Stages on host "spawn" are started as processes of
-their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new requests and ends
-when the running ones are done; a second one ends at once.
+Prints "ingress ADDRESS" first, "metrics URL", and "ready" once requests are taken. Stages on host "spawn" are started
+as processes of their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new
+requests and ends when the running ones are done; a second one ends at once.
 
 Examples:
   sluice serve configs/two-processes.toml

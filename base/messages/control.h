@@ -1,7 +1,7 @@
 // The messages between the supervisor of the head process and its workers, over one ROUTER (head) and DEALER (worker)
 // pair per worker, apart from the data links:
 //
-//   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress
+//   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress, StageStats (stats.h)
 //   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease
 //
 // A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
@@ -15,6 +15,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/id.h"
+#include "base/messages/stats.h"
 #include "base/mock_model.h"
 #include "base/weights_kind.h"
 
@@ -78,6 +79,7 @@ struct StageAssign {
   MockCosts mock;             // kMock.
   std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
   LinkSettings links;
+  std::uint32_t report_interval_ms = 0;  // How often StageStats are wanted; 0: never.
 
   friend bool operator==(const StageAssign&, const StageAssign&) = default;
 };
@@ -126,7 +128,7 @@ struct StageRelease {
   friend bool operator==(const StageRelease&, const StageRelease&) = default;
 };
 
-using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress>;
+using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress, StageStats>;
 using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease>;
 
 }  // namespace sluice

@@ -158,6 +158,9 @@ struct StageBatch {
   HiddenStates hidden;                 // Into the first stage: empty. Else [token_ids.size(), hidden_size].
   bool is_traced = false;              // Each stage adds its time.
   std::vector<StageTime> stage_times;  // Of the stages before.
+  // Of the time since the batch before, how long nothing was in flight and nothing was there to run: no fault of the
+  // pipeline, so that stages do not count it as bubble.
+  std::uint64_t idle_us = 0;
 };
 
 // One sampled token.

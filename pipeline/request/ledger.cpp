@@ -159,6 +159,7 @@ void Ledger::on_message(const ClientRoute& route, Generate generate, TimePoint n
   Request request;
   if (auto admitted = admit(generate, now, request); !admitted) {
     ++totals_.overloaded_total;
+    totals_.failed.add(ErrorCode::kOverloaded);
     out.to_clients.emplace_back(route, Failed{request_id, admitted.error()});
     return;
   }
@@ -405,6 +406,7 @@ void Ledger::end(SequenceId sequence, Request& request, TimePoint now) {
 
 void Ledger::refuse(const ClientRoute& route, std::string request_id, Error error, IngressActions& out) {
   ++totals_.refused_total;
+  totals_.failed.add(error.code);
   out.to_clients.emplace_back(route, Failed{std::move(request_id), std::move(error)});
 }
 

@@ -41,6 +41,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/error_counts.h"
 #include "base/id.h"
 #include "base/messages/client.h"
 #include "base/messages/pipeline.h"
@@ -101,6 +102,7 @@ struct LedgerStats {
   std::uint64_t dropped_total = 0;             // Messages of muted connections, unread.
   std::uint64_t refused_total = 0;             // All other Failed messages of the ledger.
   std::uint64_t stray_total = 0;               // Answers and releases for what the ledger does not know.
+  ErrorCounts failed;  // All Failed messages of the ledger by code, overloaded ones included.
 };
 
 class Ledger {

@@ -61,11 +61,11 @@ void StreamTable::on(StreamOpen open, TimePoint now, ResponderActions& out) {
   if (early.is_overrun && !defect) {
     defect = Error{ErrorCode::kInternal, "too many tokens arrived ahead of the opening of their stream", 0};
   }
-  Stream stream(open, std::move(log).value());
-  Entry& entry =
-      streams_.emplace(sequence, Entry{std::move(stream), Phase::kRunning, false, {}, deadline, {}}).first->second;
+  Entry fresh{Stream(open, std::move(log).value()), Phase::kRunning, false, {}, deadline, {}, {now, {}, false}};
+  Entry& entry = streams_.emplace(sequence, std::move(fresh)).first->second;
   if (open.trace) entry.tracer = std::make_unique<StreamTracer>(now);
   entry.is_paused = early.num_tokens >= config_.client_window_tokens;
+  entry.timing.was_paused = entry.is_paused;
   streams_of_route_[open.route.bytes].insert(sequence);
   if (defect) out.to_batcher.emplace_back(entry.stream.fail(std::move(*defect)));
   for (auto& message : early.messages) {
@@ -130,6 +130,7 @@ void StreamTable::on(StreamTokens tokens, TimePoint now, ResponderActions& out) 
   if (appended.stop) out.to_batcher.emplace_back(*appended.stop);
   if (appended.is_match) ++totals_.stop_matches_total;
   totals_.overrun_tokens_total += appended.overrun_tokens;
+  counts_.add_tokens(at->second.timing, count - std::min(count, appended.overrun_tokens), now);
   settle(sequence, now, out);
 }
 
@@ -150,7 +151,9 @@ void StreamTable::on(StreamEnd end, TimePoint now, ResponderActions& out) {
     end.trace = {};
   }
   AnswerSink answers = sink(out);
-  out.ended.push_back(at->second.stream.end(std::move(end), answers));
+  RequestEnded ended = at->second.stream.end(std::move(end), answers);
+  counts_.add_end(at->second.timing, ended.outcome, now);
+  out.ended.push_back(std::move(ended));
   settle(sequence, now, out);
 }
 
@@ -179,6 +182,7 @@ void StreamTable::update_pause(SequenceId sequence, Entry& entry, ResponderActio
   const bool is_starved = entry.stream.is_starved(config_.client_window_tokens);
   if (is_starved == entry.is_paused) return;
   entry.is_paused = is_starved;
+  entry.timing.was_paused = true;
   out.to_batcher.emplace_back(StreamPause{sequence, is_starved});
 }
 

@@ -48,6 +48,7 @@
 #include "pipeline/request/request_news.h"
 #include "pipeline/request/retention.h"
 #include "pipeline/request/stream.h"
+#include "pipeline/request/stream_counts.h"
 #include "pipeline/trace/stream_tracer.h"
 
 namespace sluice {
@@ -94,6 +95,7 @@ class StreamTable {
   TimePoint next_timer() const;
 
   StreamTableStats stats() const;
+  const StreamCounts& counts() const { return counts_; }
   // Aborts if the indexes contradict each other or a bound is exceeded.
   void check_invariants() const;
 
@@ -114,6 +116,7 @@ class StreamTable {
     TimePoint drain_end;
     TimePoint deadline = TimePoint::never();
     std::unique_ptr<StreamTracer> tracer;  // Of a traced request, until its end.
+    StreamTiming timing;
   };
 
   AnswerSink sink(ResponderActions& out);
@@ -135,6 +138,7 @@ class StreamTable {
   EarlyStreams early_;
   SequenceId last_opened_;
   StreamTableStats totals_;  // Only the *_total fields.
+  StreamCounts counts_;
 };
 
 }  // namespace sluice

@@ -49,7 +49,8 @@ void BatchBuilder::add(Sequence& sequence, std::uint32_t count, TimePoint now) {
 
   const auto tokens = sequence.tokens.begin();
   batch_.token_ids.insert(batch_.token_ids.end(), tokens + first, tokens + end);
-  step_.entries.push_back({&sequence, first, count, sequence.is_prefilling(), entry.wants_sample, prompt_logprobs});
+  step_.entries.push_back({&sequence, first, count, sequence.is_prefilling(), entry.wants_sample, prompt_logprobs,
+                           !sequence.first_planned_at});
   batch_.entries.push_back(std::move(entry));
 
   sequence.planned_tokens = end;

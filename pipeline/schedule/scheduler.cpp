@@ -150,7 +150,7 @@ std::optional<StageBatch> Scheduler::plan(TimePoint now) {
   admit(now);
   plan_prefills(batch, now);
   if (batch.is_empty()) return std::nullopt;
-  return dispatch(batch);
+  return dispatch(batch, now);
 }
 
 void Scheduler::plan_decodes(BatchBuilder& batch, TimePoint now) {
@@ -193,6 +193,7 @@ bool Scheduler::try_run(Sequence& sequence) {
   sequence.prefill_tokens = sequence.num_tokens();
   sequence.planned_tokens = sequence.blocks.shared_tokens();
   totals_.cached_tokens_total += sequence.planned_tokens;
+  counts_.lookup_tokens_total += reusable.size();
   if (!sequence.first_planned_at) {
     sequence.cached_tokens = std::min(sequence.planned_tokens, sequence.prompt_tokens);
   }
@@ -218,11 +219,13 @@ ScheduledWork Scheduler::scheduled_work() const {
   return work;
 }
 
-StageBatch Scheduler::dispatch(BatchBuilder& batch) {
+StageBatch Scheduler::dispatch(BatchBuilder& batch, TimePoint now) {
   ++last_step_.value;
   ++totals_.steps_total;
   totals_.tokens_total += batch.num_tokens();
-  in_flight_.push(batch.take_step());
+  PlannedStep step = batch.take_step();
+  counts_.add_step(step, now);
+  in_flight_.push(std::move(step));
   return batch.take_batch(std::exchange(closed_, {}));
 }
 
@@ -297,6 +300,7 @@ void Scheduler::accept_sample(Sequence& sequence, const Sample& sample, TimePoin
     tokens.logprobs.push_back(*sample.logprobs);
   }
   outputs_.push_back(std::move(tokens));
+  ++counts_.output_tokens_total;
   sequence.tokens.push_back(sample.token);
   sequence.last_output_at = now;
   if (sequence.num_tokens() == sequence.limit_tokens) end(sequence, FinishReason::kLength, now);
@@ -333,6 +337,12 @@ std::uint32_t Scheduler::num_draining() const {
 }
 
 // -- inspection -------------------------------------------------------------------------------------------------------
+
+std::uint32_t Scheduler::num_paused() const {
+  return static_cast<std::uint32_t>(std::count_if(sequences_.begin(), sequences_.end(), [](const auto& entry) {
+    return entry.second->is_paused && entry.second->phase != SequencePhase::kEnded;
+  }));
+}
 
 SchedulerStats Scheduler::stats() const {
   SchedulerStats stats = totals_;

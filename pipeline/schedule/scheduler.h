@@ -64,6 +64,7 @@
 #include "pipeline/schedule/deadlines.h"
 #include "pipeline/schedule/micro_batch_share.h"
 #include "pipeline/schedule/running_set.h"
+#include "pipeline/schedule/schedule_counts.h"
 #include "pipeline/schedule/scheduler_config.h"
 #include "pipeline/schedule/sequence.h"
 #include "pipeline/schedule/steps_in_flight.h"
@@ -125,6 +126,8 @@ class Scheduler {
 
   Epoch epoch() const { return epoch_; }
   SchedulerStats stats() const;
+  const ScheduleCounts& counts() const { return counts_; }
+  std::uint32_t num_paused() const;  // Of those that wait or run.
   // Whether no sequence is live and nothing is in flight.
   bool is_idle() const { return sequences_.empty(); }
   void check_invariants() const;
@@ -136,7 +139,7 @@ class Scheduler {
   bool try_run(Sequence& sequence);
   void plan_prefills(BatchBuilder& batch, TimePoint now);
   ScheduledWork scheduled_work() const;
-  StageBatch dispatch(BatchBuilder& batch);
+  StageBatch dispatch(BatchBuilder& batch, TimePoint now);
 
   // -- blocks ---
   bool secure_next_slot(Sequence& sequence, TimePoint now);
@@ -164,6 +167,7 @@ class Scheduler {
   std::uint64_t next_arrival_ = 0;
   StepId last_step_{0};
   SchedulerStats totals_;  // Only the ..._total fields are kept here.
+  ScheduleCounts counts_;
 };
 
 }  // namespace sluice

@@ -25,6 +25,7 @@ struct PlannedEntry {
   bool is_prefill = false;
   bool wants_sample = false;
   std::uint32_t prompt_logprobs = 0;  // Number of values it was asked for.
+  bool is_first = false;              // Its sequence was in no step before.
 };
 
 struct PlannedStep {

@@ -79,6 +79,7 @@ std::string render_facts(const Plan& plan) {
       {"KV cache", count_of(plan.num_blocks, "block") + " of " + count_of(batcher.block_tokens, "token") + ": " +
                        count_of(kv_tokens, "token")},
   };
+  rows.push_back({"metrics", topology.metrics.bind});
   if (plan.waits_for_workers()) rows.push_back({"workers", "register at " + topology.supervisor.bind});
   return render_table(rows);
 }

@@ -130,6 +130,16 @@ struct SupervisorTopology {
   friend bool operator==(const SupervisorTopology&, const SupervisorTopology&) = default;
 };
 
+// [metrics]
+struct MetricsTopology {
+  std::string bind = "http://127.0.0.1:9464";  // "http://LOOPBACK:PORT" ("*": any free port), or "off".
+  std::uint32_t interval_ms = 1000;            // How often every actor tells its counts.
+
+  bool is_on() const { return bind != "off"; }
+
+  friend bool operator==(const MetricsTopology&, const MetricsTopology&) = default;
+};
+
 struct Topology {
   ModelTopology model;
   MockCosts mock;  // [mock]: what a step takes on each stage, with weights = "mock".
@@ -139,6 +149,7 @@ struct Topology {
   KernelsTopology kernels;
   LinksTopology links;
   SupervisorTopology supervisor;
+  MetricsTopology metrics;
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };

@@ -188,6 +188,12 @@ std::vector<Field<SupervisorTopology>> supervisor_fields() {
           whole_number("stage_load_timeout_ms", &S::stage_load_timeout_ms, 100, 24 * kHourMs)};
 }
 
+std::vector<Field<MetricsTopology>> metrics_fields() {
+  using M = MetricsTopology;
+  return {text("bind", &M::bind, metrics_bind_complaint),
+          whole_number("interval_ms", &M::interval_ms, 10, 60'000)};
+}
+
 // [tokenizer] and [responder]: one of each, in the head, is what there is.
 std::vector<Field<ServiceDraft>> service_fields() {
   Field<ServiceDraft> count = whole_number("count", &ServiceDraft::count, 1, 64);
@@ -257,6 +263,7 @@ std::vector<Field<TopologyDraft>> topology_fields() {
           part("kernels", "[kernels]", &Topology::kernels, kernels_fields()),
           Field<D>{"links", read_links},
           part("supervisor", "[supervisor]", &Topology::supervisor, supervisor_fields()),
+          part("metrics", "[metrics]", &Topology::metrics, metrics_fields()),
           table("tokenizer", "[tokenizer]", &D::tokenizer, service_fields()),
           table("responder", "[responder]", &D::responder, service_fields()),
           unsupported<D>("replica", "[[replica]]"),

@@ -136,6 +136,20 @@ std::optional<std::string> bind_complaint(std::string_view address) {
   return std::nullopt;
 }
 
+std::optional<std::string> metrics_bind_complaint(std::string_view address) {
+  if (address == "off") return std::nullopt;
+  const std::string is = "is " + in_quotes(address);
+  const std::size_t colon = address.rfind(':');
+  if (!address.starts_with("http://") || colon < 7) return is + ", not 'http://127.0.0.1:PORT' or 'off'";
+  const std::string_view port = address.substr(colon + 1);
+  if (port != "*" && !parse_number<std::uint16_t>(port))
+    return is + ": the port is 0 to 65535, or '*' for any free one";
+  const std::string_view host = address.substr(7, colon - 7);
+  if (!is_loopback(host)) return is + ": metrics listen on loopback only";
+  if (host.starts_with('[')) return is + ": metrics listen on IPv4 only";
+  return std::nullopt;
+}
+
 bool is_host_name(std::string_view name) {
   return !name.empty() && name.size() <= kHostBytesMax && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';

@@ -31,6 +31,9 @@ Result<RankPlace> parse_rank_place(std::string_view text);
 // Beyond loopback is refused as long as there are no keys.
 std::optional<std::string> bind_complaint(std::string_view address);
 
+// The same for metrics: "http://LOOPBACK:PORT" with an IPv4 address or localhost, or "off".
+std::optional<std::string> metrics_bind_complaint(std::string_view address);
+
 // 1 to 64 characters of [a-z0-9-].
 bool is_host_name(std::string_view name);
 

@@ -15,6 +15,7 @@ topology::Plan plan_of(const std::string& file) {
   REQUIRE(topology.ok());
   topology->ingress.bind = "tcp://127.0.0.1:*";
   topology->supervisor.bind = "tcp://127.0.0.1:*";
+  topology->metrics.bind = "http://127.0.0.1:*";
   const auto model = load_model_config(topology->model.path);
   REQUIRE(model.ok());
   return topology::make_plan(*topology, *model).value();

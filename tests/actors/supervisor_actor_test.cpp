@@ -107,6 +107,24 @@ TEST_SUITE("actors/supervisor_actor") {
     CHECK(report->error.code == ErrorCode::kProtocolViolation);
   }
 
+  TEST_CASE("counts of a worker's own stages are passed on, others are not") {
+    Fixture fixture;
+    const auto me = caf::actor_cast<caf::actor>(fixture.self.ptr());
+    caf::anon_send(fixture.supervisor, ReportTo{me, std::chrono::hours(1)});
+    FakeWorker worker(fixture.context, fixture.address);
+    worker.say(hello(1));
+    worker.hear<StageAssign>();
+    StageStats stats;
+    stats.snapshots_total = 1;
+    for (const std::uint32_t stage : {1u, 0xffffffffu, 0u}) {
+      stats.stage = stage;
+      worker.say(stats);
+    }
+    const auto heard = fixture.hear<StageStats>();
+    REQUIRE(heard.has_value());
+    CHECK(heard->stage == 0);
+  }
+
   TEST_CASE("reports of stages that do not exist, and of strangers, change nothing") {
     Fixture fixture;
     FakeWorker stranger(fixture.context, fixture.address);

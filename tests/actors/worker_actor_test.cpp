@@ -60,6 +60,23 @@ TEST_SUITE("actors/worker_actor") {
     CHECK(ready.weights_bytes > 0);
   }
 
+  TEST_CASE("a stage that is told to report does so again and again, also while nothing happens") {
+    Fixture fixture;
+    fixture.head->hear<WorkerHello>();
+    fixture.head->say(WorkerWelcome{});
+    StageAssign assign = assignment(Epoch{1});
+    assign.report_interval_ms = 10;
+    fixture.head->say(assign);
+    const auto ready = fixture.head->hear<StageReady>();
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+      const auto stats = fixture.head->hear<StageStats>();
+      CHECK(stats.snapshots_total == number);
+      CHECK(stats.weights_bytes == ready.weights_bytes);
+      CHECK(stats.times == StageTimes{});
+      CHECK(stats.process.resident_bytes > 0);
+    }
+  }
+
   TEST_CASE("a head that comes back finds the worker again") {
     Fixture fixture;
     fixture.head->hear<WorkerHello>();

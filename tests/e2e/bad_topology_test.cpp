@@ -110,6 +110,19 @@ TEST_SUITE("e2e/bad_topology") {
     CHECK(generate(client, greedy("a", "Once", 4)).ids.size() == 4);
   }
 
+  TEST_CASE("a port for metrics in use: exit code 1 and the address in the sentence; without metrics it starts") {
+    EngineUnderTest engine({});
+    const std::string bind = engine.metrics_url().substr(0, engine.metrics_url().rfind('/'));
+    TemporaryFolder folder;
+    const std::string tables = "[ingress]\nbind = \"tcp://127.0.0.1:*\"\n" + kStage + "[metrics]\nbind = ";
+    const Refusal refusal = run({"serve", folder.write("taken.toml", topology_with(tables + "\"" + bind + "\"\n"))});
+    check_sentence(refusal, 1, "address_in_use: cannot bind " + bind +
+                                   " for metrics: another program has it, or it is no address of this machine");
+    Program without({"serve", "--log-level", "warn", folder.write("off.toml", topology_with(tables + "\"off\"\n"))});
+    CHECK(without.next_line()->starts_with("ingress "));
+    CHECK(without.next_line() == "ready");
+  }
+
   TEST_CASE("generate with nobody listening: exit code 69 and the address") {
     std::string address;
     {

@@ -246,6 +246,7 @@ TEST_SUITE("e2e/cli") {
       toml = replace(toml, "\"../", "\"" + source_path("").string());
       toml = replace(toml, "bind = \"tcp://127.0.0.1:5555\"", "bind = \"tcp://127.0.0.1:*\"");
       toml = replace(toml, "bind = \"tcp://127.0.0.1:5550\"", "bind = \"tcp://127.0.0.1:*\"");
+      toml += "[metrics]\nbind = \"http://127.0.0.1:*\"\n";
       const TemporaryFolder folder;
       Program engine({"serve", "--log-level", "warn", folder.write("topology.toml", toml)});
       std::optional<Program> worker;

@@ -3,9 +3,13 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>  // mkdtemp
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <sstream>
 
+#include "base/clock.h"
+#include "tests/support/http_get.h"
 #include "tests/support/paths.h"
 
 namespace sluice::test {
@@ -23,7 +27,8 @@ std::string TopologyText::toml() const {
       << "prefix_cache = " << (prefix_cache ? "true" : "false") << "\n"
       << "[kernels]\npath = \"" << kernel_path << "\"\n"
       << "[links]\ntransport = \"" << transport << "\"\ntimeout_ms = " << link_timeout_ms << "\n"
-      << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
+      << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n"
+      << "[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = " << metrics_interval_ms << "\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
   for (const StageText& stage : stages) {
     out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << stage.rank << "\"]\n";
@@ -60,11 +65,37 @@ EngineUnderTest::EngineUnderTest(const TopologyText& topology, bool wait_until_r
     REQUIRE(control.has_value());
     control_ = control->substr(std::string("control ").size());
   }
+  const auto metrics = program_.line_starting("metrics ");
+  REQUIRE(metrics.has_value());
+  metrics_url_ = metrics->substr(std::string("metrics ").size());
   if (wait_until_ready) this->wait_until_ready();
 }
 
 void EngineUnderTest::wait_until_ready() {
   REQUIRE(program_.line_starting("ready").has_value());
+}
+
+MetricSamples EngineUnderTest::metrics() const {
+  const HttpAnswer answer = http_get(metrics_url_);
+  REQUIRE(answer.status == 200);
+  return parse_metrics(answer.body);
+}
+
+void EngineUnderTest::check_metrics(const MetricSamples& expected) const {
+  const auto differs = [&](const MetricSamples& samples) {
+    return std::any_of(expected.begin(), expected.end(), [&](const auto& entry) {
+      const auto found = samples.find(entry.first);
+      return found == samples.end() || found->second != entry.second;
+    });
+  };
+  const SteadyClock clock;
+  const TimePoint end = clock.now() + kPatience;
+  MetricSamples samples = metrics();
+  while (differs(samples) && clock.now() < end) samples = metrics();
+  for (const auto& [name, value] : expected) {
+    CAPTURE(name);
+    CHECK(sample(samples, name) == value);
+  }
 }
 
 transport::Client EngineUnderTest::connect() const {

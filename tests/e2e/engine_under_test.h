@@ -7,6 +7,7 @@
 
 #include "base/messages/client.h"
 #include "tests/e2e/program.h"
+#include "tests/support/metrics_text.h"
 #include "transport/client/client.h"
 
 namespace sluice::test {
@@ -33,6 +34,7 @@ struct TopologyText {
   std::uint32_t block_tokens = 16;
   std::string kv_cache = "64MiB";
   bool prefix_cache = true;
+  std::uint32_t metrics_interval_ms = 20;
   std::string model;             // Empty: the demo model.
   std::string weights = "file";  // "random", "mock"
   std::uint32_t mock_step_us = 0;
@@ -65,16 +67,24 @@ class EngineUnderTest {
 
   const std::string& ingress() const { return ingress_; }
   const std::string& control() const { return control_; }
+  const std::string& metrics_url() const { return metrics_url_; }
   Program& program() { return program_; }
   void wait_until_ready();
 
   transport::Client connect() const;
+
+  // What a scrape gives now.
+  MetricSamples metrics() const;
+  // Waits until the samples are as expected, which is when every actor has told its counts (a failure: they are not,
+  // and no longer than only a defect takes).
+  void check_metrics(const MetricSamples& expected) const;
 
  private:
   TemporaryFolder folder_;
   Program program_;
   std::string ingress_;
   std::string control_;
+  std::string metrics_url_;
 };
 
 // What one request gave.

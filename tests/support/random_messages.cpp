@@ -167,6 +167,7 @@ StageBatch RandomMessages::stage_batch() {
   }
   batch.is_traced = coin();
   batch.stage_times = stage_times();
+  batch.idle_us = u64();
   return batch;
 }
 
@@ -217,8 +218,18 @@ WorkerMessage RandomMessages::worker_message(std::size_t kind) {
     case 0: return WorkerHello{u32(), text(), u64(), u64(), text(), u32()};
     case 1: return StageReady{{u64()}, u32(), text(), u64(), u64()};
     case 2: return StageFailed{{u64()}, u32(), error()};
-    default: return LoadProgress{{u64()}, u32(), u64(), u64()};
+    case 3: return LoadProgress{{u64()}, u32(), u64(), u64()};
+    default: return stage_stats();
   }
+}
+
+StageStats RandomMessages::stage_stats() {
+  StageStats stats{u32(), u64(), {u64(), u64(), u64(), u64(), {}}, u64(), u64(), {}, {}, {u64(), u64()}};
+  for (auto& count : stats.times.step_us.counts) count = u64();
+  stats.times.step_us.sum = u64();
+  stats.input = {u64(), u64(), u64(), u64()};
+  stats.output = {u64(), u64(), u64(), u64(), u64(), u64(), u64(), u64()};
+  return stats;
 }
 
 StageAssign RandomMessages::stage_assign() {
@@ -240,6 +251,7 @@ StageAssign RandomMessages::stage_assign() {
   assign.mock = {u32(), u32()};
   assign.input_address = text();
   assign.links = {{u32(), u64()}, u32(), u32()};
+  assign.report_interval_ms = u32();
   return assign;
 }
 
@@ -255,7 +267,7 @@ HeadMessage RandomMessages::head_message(std::size_t kind) {
 
 bool equal(const StageBatch& a, const StageBatch& b) {
   return a.epoch == b.epoch && a.step == b.step && a.token_ids == b.token_ids && a.entries == b.entries &&
-         a.opened == b.opened && a.closed == b.closed && a.hidden.rows == b.hidden.rows &&
+         a.opened == b.opened && a.idle_us == b.idle_us && a.closed == b.closed && a.hidden.rows == b.hidden.rows &&
          a.hidden.columns == b.hidden.columns && std::ranges::equal(a.hidden.values, b.hidden.values) &&
          a.is_traced == b.is_traced && a.stage_times == b.stage_times;
 }

@@ -64,6 +64,7 @@ class RandomMessages {
   Generate generate();
   StepResult step_result();
   StageAssign stage_assign();
+  StageStats stage_stats();
 
   SplitMix64 random_;
 };

@@ -16,7 +16,7 @@ FUNCTION_LINES_TYPICAL = 70
 LINE_COLUMNS_MAX = 120
 BLOB_BYTES_MAX = 1 << 20
 
-LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "actors/", "load/")
+LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "metrics/", "actors/", "load/")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -40,8 +40,10 @@ LAYERS = {
     "kernels": (("base/", "kernels/"), ()),
     "pipeline": (("base/", "kernels/", "pipeline/"), ()),
     "transport": (("base/", "transport/"), ()),
+    # From what the actors counted to what a scrape reads; nobody else needs to know the format.
+    "metrics": (("base/", "pipeline/", "metrics/"), ()),
     # Actors know no kernel, but the engine pins one instruction-set path for all stages.
-    "actors": (("base/", "pipeline/", "transport/", "actors/"), ("kernels/cpu/isa_path.h",)),
+    "actors": (("base/", "pipeline/", "transport/", "metrics/", "actors/"), ("kernels/cpu/isa_path.h",)),
     # A client like any other: what it measures, it measures from outside.
     "load": (("base/", "transport/", "load/"), ()),
     "cli": (("base/", "pipeline/", "transport/", "actors/", "load/", "cli/"), ()),
@@ -55,6 +57,7 @@ CONFINED = (
     (re.compile(r"(zmq\.hp*|zmq_addon\.hpp)$"), "ZeroMQ", ("transport/",)),
     (re.compile(r"(capnp|kj)/|.*\.capnp\.h$"), "Cap'n Proto", ("transport/",)),
     (re.compile(r"(cuda|cublas|cudnn|nccl)\w*\.(h|hpp)$|thrust/|cub/"), "CUDA", ("kernels/",)),
+    (re.compile(r"prometheus/|[Cc]ivet"), "prometheus-cpp", ("metrics/",)),
     (re.compile(r"toml\+\+/"), "toml++", ("pipeline/topology/",)),
     (re.compile(r"CLI/"), "CLI11", ("cli/", "examples/", "benchmarks/")),
     (re.compile(r"boost/(beast|asio)"), "Boost.Beast", ("gateway/",)),

@@ -1,6 +1,7 @@
 #include "transport/codec/control_codec.h"
 
 #include "internal.capnp.h"
+#include "transport/codec/stats_messages.h"
 #include "transport/codec/wire_values.h"
 
 namespace sluice::transport {
@@ -89,6 +90,10 @@ void write_message(const LoadProgress& progress, wire::WorkerMessage::Builder ro
   builder.setBytesTotal(progress.bytes_total);
 }
 
+void write_message(const StageStats& stats, wire::WorkerMessage::Builder root) {
+  write_stats(stats, root.initStageStats());
+}
+
 WorkerMessage read_worker_message(const wire::WorkerMessage::Reader& reader, Reading& reading) {
   switch (reader.which()) {
     case wire::WorkerMessage::NONE: reading.fail(ErrorCode::kProtocolViolation, "message says nothing"); return {};
@@ -103,6 +108,7 @@ WorkerMessage read_worker_message(const wire::WorkerMessage::Reader& reader, Rea
       return LoadProgress{
           {progress.getEpoch()}, progress.getStage(), progress.getBytesDone(), progress.getBytesTotal()};
     }
+    case wire::WorkerMessage::STAGE_STATS: return read_stats(reader.getStageStats(), reading);
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "worker's message is of kind " + std::to_string(reader.which()) + ", which this version does not know");
@@ -143,6 +149,7 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setWeights(static_cast<wire::WeightsKind>(assign.weights));
   builder.setMockStepUs(assign.mock.step_us);
   builder.setMockTokenUs(assign.mock.token_us);
+  builder.setReportIntervalMs(assign.report_interval_ms);
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -164,7 +171,8 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .input_address = read_text(reader.getInputAddress()),
           .links = {.window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()},
                     .heartbeat_ms = reader.getHeartbeatMs(),
-                    .timeout_ms = reader.getTimeoutMs()}};
+                    .timeout_ms = reader.getTimeoutMs()},
+          .report_interval_ms = reader.getReportIntervalMs()};
 }
 
 void write_message(const StageConnect& connect, wire::HeadMessage::Builder root) {

@@ -180,6 +180,7 @@ void write_message(const StageBatch& batch, wire::LinkMessage::Builder root) {
   builder.setIsTraced(batch.is_traced);
   write_structs(
       batch.stage_times, [&](capnp::uint count) { return builder.initStageTimes(count); }, write_stage_time);
+  builder.setIdleUs(batch.idle_us);
 }
 
 StageBatch read(const wire::StageBatch::Reader& reader, Reading& reading) {
@@ -191,7 +192,8 @@ StageBatch read(const wire::StageBatch::Reader& reader, Reading& reading) {
           .closed = read_numbers<SequenceId>(reader.getClosed()),
           .hidden = {.rows = reader.getHiddenRows(), .columns = reader.getHiddenColumns(), .owner = {}, .values = {}},
           .is_traced = reader.getIsTraced(),
-          .stage_times = read_structs<StageTime>(reader.getStageTimes(), reading, read_stage_time)};
+          .stage_times = read_structs<StageTime>(reader.getStageTimes(), reading, read_stage_time),
+          .idle_us = reader.getIdleUs()};
 }
 
 void write_message(const StepResult& result, wire::LinkMessage::Builder root) {

@@ -223,6 +223,8 @@ void LinkReceiver::on_data(LinkPacket&& packet, TimePoint now) {
 void LinkReceiver::admit(Message&& message, TimePoint offered_at) {
   ++received_;
   const std::uint64_t bytes = size_bytes(message);
+  ++counters_.messages;
+  counters_.bytes += bytes;
   inbox_.push_back({std::move(message), current_->number, bytes, offered_at});
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/messages/stats.h"
 #include "transport/link/types.h"
 
 namespace sluice::transport {
@@ -22,6 +23,8 @@ namespace sluice::transport {
 class LinkReceiver {
  public:
   struct Counters {
+    std::uint64_t messages = 0;  // That arrived, in order.
+    std::uint64_t bytes = 0;
     std::uint64_t duplicates = 0;     // Messages that had arrived before.
     std::uint64_t beyond_credit = 0;  // Messages that the peer had no credit for.
     std::uint64_t ignored = 0;        // Packets that were stale or out of turn.
@@ -68,6 +71,7 @@ class LinkReceiver {
   Epoch epoch() const { return identity_.epoch; }
   const LinkIdentity& identity() const { return identity_; }
   const Counters& counters() const { return counters_; }
+  LinkReceiverStats stats() const { return {counters_.messages, counters_.bytes, held(), held_bytes_}; }
 
  private:
   struct Session {

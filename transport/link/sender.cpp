@@ -218,8 +218,11 @@ std::optional<LinkPacket> LinkSender::next_packet(TimePoint now) {
     ping.header.sequence = last_sent();
     return ping;
   }
-  bytes_sent_ += size_bytes(messages_[sent_].message);
+  const std::uint64_t bytes = size_bytes(messages_[sent_].message);
+  bytes_sent_ += bytes;
   ++sent_;
+  ++counters_.messages;
+  counters_.bytes += bytes;
   ping_at_ = std::min(ping_at_, now + probe_interval_);
   return data_packet(last_sent(), now);
 }
@@ -264,6 +267,25 @@ void LinkSender::on_timer(TimePoint now) {
     ping_at_ = now + (is_settled() ? limits_.ping_interval : probe_interval_);
   }
   if (now >= heard_at_ + limits_.peer_timeout) lose_peer(LossReason::kTimeout);
+}
+
+void LinkSender::note_stall(TimePoint now) {
+  if (stalled_since_) stalled_ += now - *stalled_since_;
+  stalled_since_.reset();
+  if (unsent() > 0 && !may_send_new()) stalled_since_ = now;
+}
+
+LinkSenderStats LinkSender::stats(TimePoint now) const {
+  LinkSenderStats stats;
+  stats.messages_total = counters_.messages;
+  stats.bytes_total = counters_.bytes;
+  stats.resent_total = counters_.resent;
+  stats.stalled_us_total = whole_us(stalled_since_ ? stalled_ + (now - *stalled_since_) : stalled_);
+  stats.queued_messages = queued();
+  stats.unsent_messages = unsent();
+  stats.credit_messages = max_messages_ - std::min(max_messages_, last_sent());
+  stats.credit_bytes = max_bytes_ - std::min(max_bytes_, bytes_sent_);
+  return stats;
 }
 
 // ---- sessions ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/messages/stats.h"
 #include "transport/link/types.h"
 
 namespace sluice::transport {
@@ -21,8 +22,10 @@ namespace sluice::transport {
 class LinkSender {
  public:
   struct Counters {
-    std::uint64_t resent = 0;   // Data packets sent again.
-    std::uint64_t ignored = 0;  // Packets that were stale, out of turn or contradicted themselves.
+    std::uint64_t messages = 0;  // Put on the wire for the first time in a session.
+    std::uint64_t bytes = 0;
+    std::uint64_t resent = 0;    // Data packets sent again.
+    std::uint64_t ignored = 0;   // Packets that were stale, out of turn or contradicted themselves.
   };
 
   // Starts opening a session at once. identity.incarnation must not be 0.
@@ -47,6 +50,10 @@ class LinkSender {
 
   TimePoint next_timer() const;
   void on_timer(TimePoint now);
+
+  // Call after any change, with its time: a message that waits while there is no credit counts as stalled.
+  void note_stall(TimePoint now);
+  LinkSenderStats stats(TimePoint now) const;
 
   // What happened since the last call, in order.
   std::vector<LinkEvent> take_events();
@@ -122,6 +129,8 @@ class LinkSender {
   TimePoint ping_at_{};
   TimePoint heard_at_{};
   Duration probe_interval_{};
+  std::optional<TimePoint> stalled_since_;
+  Duration stalled_{};
   std::vector<LinkEvent> events_;
   Counters counters_;
 };

@@ -90,6 +90,7 @@ struct StageBatch {
   hiddenColumns @7 :UInt32;            # Hidden size of the model.
   isTraced @8 :Bool;                   # Each stage adds its time.
   stageTimes @9 :List(StageTime);      # Of the stages before; at most 256.
+  idleUs @10 :UInt64;                   # Microseconds since the batch before in which the engine had no work.
 }
 
 struct StageTime {
@@ -222,6 +223,7 @@ struct WorkerMessage {
     stageReady @2 :StageReady;
     stageFailed @3 :StageFailed;
     loadProgress @4 :LoadProgress;
+    stageStats @5 :StageStats;
   }
 }
 
@@ -279,6 +281,7 @@ struct StageAssign {
   weights @18 :WeightsKind;
   mockStepUs @19 :UInt32;     # With weights mock: what a step takes,
   mockTokenUs @20 :UInt32;    # and each of its tokens besides.
+  reportIntervalMs @21 :UInt32;  # How often StageStats are wanted; 0: never.
 }
 
 struct LoadProgress {
@@ -310,4 +313,41 @@ struct StageConnect {
 
 struct StageRelease {
   stage @0 :UInt32;
+}
+
+struct StageStats {
+  # Totals count since the stage's process began; times are microseconds.
+
+  stage @0 :UInt32;
+  snapshotsTotal @1 :UInt64;     # This one included.
+  stepsTotal @2 :UInt64;
+  tokensTotal @3 :UInt64;
+  busyUsTotal @4 :UInt64;
+  bubbleUsTotal @5 :UInt64;
+  stepUsCounts @6 :List(UInt64); # By bucket of base/histogram.h.
+  stepUsSum @7 :UInt64;
+  weightsBytes @8 :UInt64;
+  kvCacheBytes @9 :UInt64;
+  input @10 :LinkReceiverStats;
+  output @11 :LinkSenderStats;
+  residentBytes @12 :UInt64;     # Of its process.
+  openDescriptors @13 :UInt64;   # Of its process.
+}
+
+struct LinkSenderStats {
+  messagesTotal @0 :UInt64;
+  bytesTotal @1 :UInt64;
+  resentTotal @2 :UInt64;
+  stalledUsTotal @3 :UInt64;
+  queuedMessages @4 :UInt64;
+  unsentMessages @5 :UInt64;
+  creditMessages @6 :UInt64;
+  creditBytes @7 :UInt64;
+}
+
+struct LinkReceiverStats {
+  messagesTotal @0 :UInt64;
+  bytesTotal @1 :UInt64;
+  heldMessages @2 :UInt64;
+  heldBytes @3 :UInt64;
 }

@@ -126,8 +126,9 @@ void LinkOut::write_all(TimePoint now) {
     const auto packet = sender_.next_packet(now);
     const Frame header = encode_header(packet->header);
     is_flowing_ = socket_.send({&header, 1}, packet->payload) == Socket::Sent::kYes;
-    if (!is_flowing_) return;
+    if (!is_flowing_) break;
   }
+  sender_.note_stall(now);
 }
 
 void LinkOut::reconnect() {

@@ -285,6 +285,7 @@ compute   bf16, weights bf16, kernels auto
 ingress   tcp://127.0.0.1:5555, 64 requests at a time
 batcher   32 sequences, 512 tokens a micro-batch, 2 micro-batches in flight
 KV cache  2730 blocks of 16 tokens: 43680 tokens
+metrics   http://127.0.0.1:9464
 
 stage  layers  rank         worker   threads  weights  KV cache
 0      0-2     head/cpu:0   -        1        6.2 MiB  63.9 MiB

@@ -100,6 +100,9 @@ directory = "/run/x"
 bind = "tcp://localhost:*"
 stage_step_timeout_ms = 16
 stage_load_timeout_ms = 170
+[metrics]
+bind = "http://localhost:*"
+interval_ms = 180
 [tokenizer]
 count = 1
 host = "head"
@@ -136,6 +139,7 @@ count = 1
                       .timeout_ms = 31,
                       .directory = "/run/x"};
     expected.supervisor = {.bind = "tcp://localhost:*", .stage_step_timeout_ms = 16, .stage_load_timeout_ms = 170};
+    expected.metrics = {.bind = "http://localhost:*", .interval_ms = 180};
     CHECK(*parsed == expected);
   }
 
@@ -288,7 +292,17 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
           "t.toml:6:8: [supervisor] bind is 'ipc://', an ipc:// address without a path"},
          {"[supervisor]\nbind = 'ipc://" + std::string(101, 'x') + "'\n",
           "t.toml:6:8: [supervisor] bind is 'ipc://" + std::string(58, 'x') +
-              "...': the socket's path has 101 bytes, limit 100"}},
+              "...': the socket's path has 101 bytes, limit 100"},
+         {"[metrics]\nbind = 'tcp://127.0.0.1:1'\n",
+          "t.toml:6:8: [metrics] bind is 'tcp://127.0.0.1:1', not 'http://127.0.0.1:PORT' or 'off'"},
+         {"[metrics]\nbind = 'http://127.0.0.1'\n",
+          "t.toml:6:8: [metrics] bind is 'http://127.0.0.1', not 'http://127.0.0.1:PORT' or 'off'"},
+         {"[metrics]\nbind = 'http://127.0.0.1:1/metrics'\n",
+          "t.toml:6:8: [metrics] bind is 'http://127.0.0.1:1/metrics': the port is 0 to 65535, or '*' for any free one"},
+         {"[metrics]\nbind = 'http://0.0.0.0:1'\n",
+          "t.toml:6:8: [metrics] bind is 'http://0.0.0.0:1': metrics listen on loopback only"},
+         {"[metrics]\nbind = 'http://[::1]:1'\n",
+          "t.toml:6:8: [metrics] bind is 'http://[::1]:1': metrics listen on IPv4 only"}},
         error_with);
   }
 

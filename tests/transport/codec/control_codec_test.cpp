@@ -52,6 +52,12 @@ TEST_SUITE("transport/codec/control_codec") {
     CHECK(decoded.error() == Error{ErrorCode::kProtocolViolation, "weights of kind 3 are unknown"});
   }
 
+  TEST_CASE("decode: a histogram of other buckets than ours is refused") {
+    const auto stats = [](wire::WorkerMessage::Builder root) { root.initStageStats().initStepUsCounts(3); };
+    const auto decoded = decode_worker_message({codec::build_frame<wire::WorkerMessage>(256, stats)});
+    CHECK(decoded.error() == Error{ErrorCode::kProtocolViolation, "histogram has 3 buckets, not 23"});
+  }
+
   TEST_CASE("decode: a message of two frames is refused") {
     Message message = encode(HeadMessage(WorkerWelcome{}));
     message.push_back(message[0]);

@@ -233,4 +233,17 @@ TEST_SUITE("transport/link/receiver") {
     while (receiver.next_packet()) ++answers;
     CHECK(answers == 16);
   }
+
+  TEST_CASE_FIXTURE(Fixture, "stats: what arrived in order, and what is held until it is consumed") {
+    open();
+    packet(LinkKind::kData, 7, 1, 1, 10);
+    packet(LinkKind::kData, 7, 1, 3, 30);  // Early.
+    CHECK(receiver.stats() == LinkReceiverStats{1, 10, 2, 40});
+    packet(LinkKind::kData, 7, 1, 2, 20);
+    packet(LinkKind::kData, 7, 1, 2, 20);  // A copy.
+    CHECK(receiver.stats() == LinkReceiverStats{3, 60, 3, 60});
+    receiver.take();
+    receiver.consumed();
+    CHECK(receiver.stats() == LinkReceiverStats{3, 60, 2, 50});
+  }
 }

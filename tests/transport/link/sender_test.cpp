@@ -246,4 +246,43 @@ TEST_SUITE("transport/link/sender") {
     CHECK(sender.close().empty());
     CHECK(sent().empty());
   }
+
+  TEST_CASE_FIXTURE(Fixture, "stats: what was sent, what waits, and the credit that is left") {
+    open();
+    sender.receive(grant(0, 0, 3, 100), now);
+    for (int i = 0; i < 2; ++i) CHECK(sender.offer(message_of(10), now));
+    sent();
+    CHECK(sender.stats(now) == LinkSenderStats{2, 20, 0, 0, 2, 0, 1, 80});
+    for (int i = 0; i < 2; ++i) CHECK(sender.offer(message_of(90), now));
+    sent();
+    CHECK(sender.stats(now) == LinkSenderStats{3, 110, 0, 0, 4, 1, 0, 0});
+    sender.receive(grant(3, 3, 4, 1000), now);
+    sent();
+    CHECK(sender.stats(now) == LinkSenderStats{4, 200, 0, 0, 1, 0, 0, 800});
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "stats: it is stalled while a message waits without credit, and not while none waits") {
+    const auto advance = [&](int ms) { now = now + std::chrono::milliseconds(ms); };
+    open();
+    sender.receive(grant(0, 0, 1, 100), now);
+    sender.note_stall(now);
+    advance(10);  // Nothing waits.
+    CHECK(sender.offer(message_of(1), now));
+    sent();
+    sender.note_stall(now);
+    advance(10);  // Without credit, and nothing waits.
+    CHECK(sender.offer(message_of(1), now));
+    sent();
+    sender.note_stall(now);
+    CHECK(sender.stats(now).stalled_us_total == 0);
+    advance(5);
+    CHECK(sender.stats(now).stalled_us_total == 5'000);  // As of now, without having been told.
+    sender.note_stall(now);
+    advance(2);
+    sender.receive(grant(1, 1, 2, 100), now);
+    sent();
+    sender.note_stall(now);
+    advance(100);
+    CHECK(sender.stats(now).stalled_us_total == 7'000);
+  }
 }

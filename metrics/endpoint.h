@@ -1,0 +1,38 @@
+// Where metrics are read: an HTTP endpoint that renders the latest snapshot for each scrape.
+//
+// Owns:    the HTTP server with its two threads, the latest snapshot.
+// Thread:  publish() by one thread, the metrics actor's; scrapes run on the server's. They share one immutable
+//          snapshot, which is replaced as a whole.
+// Errors:  start(): kAddressInUse where the address cannot be bound.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "metrics/snapshot.h"
+
+namespace sluice::metrics {
+
+class Endpoint {
+ public:
+  // "http://127.0.0.1:9464"; the port 0 or "*" is any free one.
+  static Result<std::shared_ptr<Endpoint>> start(const std::string& bind);
+
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+  ~Endpoint();
+
+  // What to scrape: "http://127.0.0.1:9464/metrics".
+  const std::string& url() const;
+
+  void publish(EngineSnapshot snapshot);
+
+ private:
+  struct Parts;
+  explicit Endpoint(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sluice::metrics

@@ -1,0 +1,91 @@
+// What the actors of an engine tell of themselves, each once an interval, and the whole of the latest: plain values,
+// from which render.h makes metrics. docs/METRICS.md says what each number means.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/messages/stats.h"
+#include "pipeline/request/ledger.h"
+#include "pipeline/request/stream_table.h"
+#include "pipeline/schedule/scheduler.h"
+
+namespace sluice::metrics {
+
+// The ends of links that one actor has; the other end's actor is `peer`.
+struct LinkOutStats {
+  std::string peer;
+  LinkSenderStats stats;
+};
+struct LinkInStats {
+  std::string peer;
+  LinkReceiverStats stats;
+};
+struct ActorLinks {
+  std::vector<LinkOutStats> out;
+  std::vector<LinkInStats> in;
+};
+
+struct IngressSnapshot {
+  std::uint64_t snapshots_total = 0;  // This one included; so below.
+  bool is_up = false;
+  LedgerStats ledger;
+  std::uint64_t dropped_total = 0;      // Messages beyond the socket's limits.
+  ActorLinks links;
+};
+
+struct TokenizerSnapshot {
+  std::uint64_t snapshots_total = 0;
+  std::uint64_t encoded_total = 0;
+  std::uint64_t refused_total = 0;
+  std::uint64_t tokens_total = 0;
+  std::uint64_t busy_us_total = 0;
+  ActorLinks links;
+};
+
+struct BatcherSnapshot {
+  std::uint64_t snapshots_total = 0;
+  Epoch epoch;
+  SchedulerStats scheduler;
+  ScheduleCounts counts;
+  std::uint32_t sequences_paused = 0;
+  std::uint64_t idle_us_total = 0;
+  ActorLinks links;
+};
+
+struct ResponderSnapshot {
+  std::uint64_t snapshots_total = 0;
+  StreamTableStats table;
+  StreamCounts counts;
+  ActorLinks links;
+};
+
+// What does not change while the engine lives.
+struct StageFacts {
+  std::string layers;   // "0-2"
+  std::string place;    // "spawn/cpu:0"
+  std::string process;  // "head", or the worker's name.
+};
+struct EngineFacts {
+  std::string model;        // Name of its directory.
+  std::string kernel_path;  // Of all stages.
+  std::uint32_t max_requests = 0;
+  std::uint32_t pipeline_depth = 0;
+  std::vector<StageFacts> stages;
+};
+
+// Absent: the actor has not reported yet. stages: as many as in the facts.
+struct EngineSnapshot {
+  EngineFacts facts;
+  ProcessUsage head;
+  std::optional<IngressSnapshot> ingress;
+  std::optional<TokenizerSnapshot> tokenizer;
+  std::optional<BatcherSnapshot> batcher;
+  std::optional<ResponderSnapshot> responder;
+  std::vector<std::optional<StageStats>> stages;
+};
+
+}  // namespace sluice::metrics
