@@ -20,6 +20,7 @@ constexpr AddVerb kVerbs[] = {
     sluice::cli::add_generate,
     sluice::cli::add_chat,
     sluice::cli::add_load,
+    sluice::cli::add_top,
 };
 
 constexpr const char* kFooter = R"(
@@ -29,6 +30,7 @@ Examples:
   sluice generate -p "Once upon a time"         one request to a running engine
   sluice chat                                   a conversation with it
   sluice load --rate 20                         20 requests a second, and what became of them
+  sluice top                                    what it does, live
 
 Exit codes:
   0    done

@@ -16,7 +16,7 @@ FUNCTION_LINES_TYPICAL = 70
 LINE_COLUMNS_MAX = 120
 BLOB_BYTES_MAX = 1 << 20
 
-LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "metrics/", "actors/", "load/")
+LIBRARIES = ("base/", "kernels/", "pipeline/", "transport/", "metrics/", "actors/", "load/", "top/")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -46,7 +46,9 @@ LAYERS = {
     "actors": (("base/", "pipeline/", "transport/", "metrics/", "actors/"), ("kernels/cpu/isa_path.h",)),
     # A client like any other: what it measures, it measures from outside.
     "load": (("base/", "transport/", "load/"), ()),
-    "cli": (("base/", "pipeline/", "transport/", "actors/", "load/", "cli/"), ()),
+    # It reads metrics over HTTP, and knows their names alone.
+    "top": (("base/", "top/"), ()),
+    "cli": (("base/", "pipeline/", "transport/", "actors/", "load/", "top/", "cli/"), ()),
     "gateway": (("base/", "transport/", "gateway/"), ()),
     "examples": (("base/", "pipeline/", "transport/", "actors/", "examples/"), ()),
 }
@@ -60,7 +62,7 @@ CONFINED = (
     (re.compile(r"prometheus/|[Cc]ivet"), "prometheus-cpp", ("metrics/",)),
     (re.compile(r"toml\+\+/"), "toml++", ("pipeline/topology/",)),
     (re.compile(r"CLI/"), "CLI11", ("cli/", "examples/", "benchmarks/")),
-    (re.compile(r"boost/(beast|asio)"), "Boost.Beast", ("gateway/",)),
+    (re.compile(r"boost/(beast|asio)"), "Boost.Beast", ("gateway/", "top/")),
     # Lines of the log are LogEvents, whose values are escaped: see actors/log.h.
     (re.compile(r"spdlog/"), "spdlog", ("actors/log.cpp", "cli/")),
 )
