@@ -6,6 +6,16 @@
 namespace sluice {
 namespace {
 
+// The responder may read the opening of a stream so much later than the batcher had the sequence, and sees that much
+// less of it. What is further apart is no lateness.
+constexpr std::uint64_t kLateMax_us = 1'000'000;
+
+// How long the request took by what the batcher says; 0 where that is more than `us_max`.
+std::uint64_t told_us(const StreamEnd& end, std::uint64_t us_max) {
+  if (end.times.tokenize_us > us_max || end.elapsed_us > us_max - end.times.tokenize_us) return 0;
+  return end.times.tokenize_us + end.elapsed_us;
+}
+
 // Phases of the request, one behind the other, none beyond the end.
 class Phases {
  public:
@@ -41,7 +51,8 @@ void StreamTracer::close_send(std::uint64_t num_tokens, TimePoint now) {
 
 void StreamTracer::complete(StreamEnd& end, TimePoint now) {
   if (unsent_since_) close_send(num_tokens_, now);
-  const std::uint64_t end_us = us_between(sends_.origin(), now);
+  const std::uint64_t seen_us = us_between(sends_.origin(), now);
+  const std::uint64_t end_us = std::max(seen_us, told_us(end, seen_us + kLateMax_us));
   const std::uint64_t batcher_us = end_us - std::min(end_us, end.elapsed_us);  // Its receipt of the sequence.
   const Trace batcher = std::exchange(end.trace, {});
   const Trace sends = sends_.take();
@@ -59,7 +70,10 @@ void StreamTracer::complete(StreamEnd& end, TimePoint now) {
     span.duration_us = std::min(span.duration_us, end_us - span.start_us);
     spans.push_back(span);
   }
-  spans.insert(spans.end(), sends.spans.begin(), sends.spans.end());
+  for (TraceSpan span : sends.spans) {
+    span.start_us += end_us - seen_us;
+    spans.push_back(span);
+  }
   end.trace.num_dropped = batcher.num_dropped + sends.num_dropped;
   if (spans.size() > kTraceSpansMax) {
     end.trace.num_dropped += static_cast<std::uint32_t>(spans.size() - kTraceSpansMax);

@@ -100,7 +100,7 @@ TEST_SUITE("e2e/metrics") {
     expected["sluice_requests_refused_total{code=\"invalid_request\"}"] = 1;
     expected["sluice_requests_refused_total{code=\"protocol_violation\"}"] = 2;
     expected["sluice_requests_refused_total{code=\"overloaded\"}"] = 0;
-    expected["sluice_ingress_undecodable_total"] = 1;
+    expected["sluice_ingress_undecodable_total"] = 2;  // Bytes that are no message, and one before Hello.
     expected["sluice_ingress_connections"] = 1;
     expected["sluice_tokenizer_prompts_total{outcome=\"encoded\"}"] = 3;
     expected["sluice_tokenizer_prompts_total{outcome=\"refused\"}"] = 1;

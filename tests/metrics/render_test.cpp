@@ -137,7 +137,7 @@ TEST_SUITE("metrics/render") {
     // What docs/METRICS.md says, of an engine with S stages in S processes of their own, with 23 and 18 buckets.
     const auto bound = [](std::size_t stages) {
       const std::size_t engine = 1 + 1 + 1 + (4 + stages) + 2 * (1 + stages);
-      const std::size_t requests = 2 + 4 + 17 + 17 + 3 + 7;
+      const std::size_t requests = 2 + 4 + 17 + 17 + 3 + 15;
       const std::size_t queues = 4 + (23 + 2) + 3 + 2 * (18 + 2) + 1 + 1 + 3 + 1;
       const std::size_t tokens = 4 + 2 + 2 + 10;
       const std::size_t latencies = 3 * (23 + 2);

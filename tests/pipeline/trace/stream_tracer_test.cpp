@@ -42,6 +42,18 @@ TEST_SUITE("pipeline/trace/stream_tracer") {
                                                     {TraceKind::kRespond, 0, 0, 0, 0, 470, 30}});
   }
 
+  TEST_CASE("a responder that reads the opening late does not shorten the phases that the batcher has seen") {
+    StreamTracer tracer(at(1000));
+    tracer.note(1, 1, at(1100));
+    StreamEnd end = end_with({.tokenize_us = 30, .queue_us = 20, .prefill_us = 100, .decode_us = 200}, 320);
+
+    tracer.complete(end, at(1300));
+
+    CHECK(of_kind(end.trace, TraceKind::kDecode) == std::vector<TraceSpan>{{TraceKind::kDecode, 0, 0, 0, 0, 150, 200}});
+    CHECK(of_kind(end.trace, TraceKind::kRespond) == std::vector<TraceSpan>{{TraceKind::kRespond, 0, 0, 0, 0, 350, 0}});
+    CHECK(of_kind(end.trace, TraceKind::kSend) == std::vector<TraceSpan>{{TraceKind::kSend, 0, 1, 0, 0, 150, 200}});
+  }
+
   TEST_CASE("the batcher's spans are placed so that both time lines end together") {
     StreamTracer tracer(at(0));
     StreamEnd end = end_with({}, 80, {{TraceKind::kPrefillStep, 0, 4, 4, 1, 10, 60}});
