@@ -137,20 +137,17 @@ TEST_SUITE("e2e/protocol_credit") {
   TEST_CASE("a deadline after the first token: what there is stands, with reason deadline") {
     EngineUnderTest engine({});
     Conversation client(engine);
-    const SteadyClock clock;
     Generate request = endless("cut", 1000, 1);
     request.deadline_ms = 1500;  // Long enough for a first token on any machine.
-    const TimePoint sent = clock.now();
     client.generate(request);
     client.wait_for_tokens("cut", 1);
-    client.listen_until(sent + std::chrono::milliseconds(1500));
-    CHECK(client.of("cut").answer.ids.size() == 1);
-    client.credit("cut", 1000);
+    // What was computed beyond the credit waits for it no longer than the deadline, and is counted all the same.
     const Answer& answer = client.wait_for_end("cut").answer;
     REQUIRE(answer.finished.has_value());
     CHECK(answer.finished->reason == FinishReason::kDeadline);
-    CHECK(answer.finished->usage.output_tokens == answer.ids.size());
-    CHECK(answer.ids.size() < 900);
+    CHECK(answer.ids.size() == 1);
+    CHECK(answer.finished->usage.output_tokens >= 1);
+    CHECK(answer.finished->usage.output_tokens < 1000);
   }
 }
 
