@@ -1,6 +1,7 @@
 #include "pipeline/trace/batch_tracer.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace sluice {
@@ -63,7 +64,8 @@ void BatchTracer::complete(const StepResult& result, TimePoint now) {
 std::vector<BatchTracer::Placed> BatchTracer::place_stages(const Step& step, const StepResult& result, TimePoint now) {
   std::vector<Placed> placed;
   TimePoint at = step.dispatched;
-  for (const StageTime& time : result.stage_times) {
+  const auto num_times = std::min(result.stage_times.size(), kStageTimesMax);
+  for (const StageTime& time : std::span(result.stage_times).first(num_times)) {
     if (time.stage >= kStageTimesMax) continue;
     if (stage_free_.size() <= time.stage) stage_free_.resize(time.stage + 1);
     TimePoint& free = stage_free_[time.stage];

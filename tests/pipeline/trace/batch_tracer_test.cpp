@@ -137,6 +137,17 @@ TEST_SUITE("pipeline/trace/batch_tracer") {
     }
   }
 
+  TEST_CASE("more times than a message may have are not looked at") {
+    BatchTracer tracer;
+    tracer.start(start_of(1, 4), at(0));
+    StageBatch batch = batch_of(1, 1, 0, 4);
+
+    tracer.dispatch(batch, at(10));
+    tracer.complete(result_of(1, std::vector<StageTime>(kStageTimesMax + 1)), at(20));
+
+    CHECK(end_of(tracer, 1, at(30)).trace.spans.size() == 1 + 2 * kStageTimesMax);
+  }
+
   TEST_CASE("a sequence that ends with steps in flight gets what has returned; the others still get theirs") {
     BatchTracer tracer;
     tracer.start(start_of(1, 4), at(0));
