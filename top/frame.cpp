@@ -12,7 +12,11 @@ namespace sluice::top {
 namespace {
 
 constexpr std::size_t kHeadingColumns = 11;
-constexpr std::size_t kBarColumns = 24;
+
+std::size_t bar_columns(std::size_t columns) {
+  return columns < 100 ? 10 : 24;
+}
+
 // Beyond this share a figure stands out.
 constexpr double kBlocksWarning = 0.95;
 
@@ -26,14 +30,20 @@ void say(Line& line, const char* name, const std::string& figure, Style style = 
   line.push_back({figure, style});
 }
 
-// "19.8/s", with what it is made of where that says more.
-std::string rate_with_parts(const Figure& rate, const std::vector<Rate>& parts) {
-  std::string text = rate_text(rate) + "/s";
+// "length 12.5, stop 5.00".
+std::string parts_text(const std::vector<Rate>& parts) {
+  std::string text;
   for (const Rate& part : parts) {
-    text += (&part == &parts.front() ? " (" : ", ") + part.name;
+    text += (text.empty() ? "" : ", ") + part.name;
     if (parts.size() > 1) text += " " + rate_text(part.per_s);
   }
-  return parts.empty() ? text : text + ")";
+  return text;
+}
+
+// "19.8/s", with what it is made of.
+std::string rate_with_parts(const Figure& rate, const std::vector<Rate>& parts) {
+  const std::string text = rate_text(rate) + "/s";
+  return parts.empty() ? text : text + " (" + parts_text(parts) + ")";
 }
 
 Line title(const View& view, const std::string& source) {
@@ -53,20 +63,25 @@ Line title(const View& view, const std::string& source) {
   return line;
 }
 
-std::vector<Line> request_lines(const View& view) {
+std::vector<Line> request_lines(const View& view, std::size_t columns) {
   const RequestsView& requests = view.requests;
   Line in_flight = heading("requests");
   const double share = requests.max.value_or(0) > 0 ? requests.running.value_or(0) / *requests.max : 0;
-  in_flight.push_back({bar(share, 0, kBarColumns) + " "});
+  in_flight.push_back({bar(share, 0, bar_columns(columns))});
   say(in_flight, "running", count_text(requests.running) + " of " + count_text(requests.max));
   say(in_flight, "connections", count_text(requests.connections));
+  say(in_flight, "queued tokens", count_text(requests.queued_prompt_tokens));
   if (is_above(requests.clients_cut, 0)) {
     say(in_flight, "clients cut", rate_text(requests.clients_cut) + "/s", Style::kWarning);
+  }
+  if (is_above(requests.connections_muted, 0)) {
+    say(in_flight, "muted", rate_text(requests.connections_muted) + "/s", Style::kWarning);
   }
   Line taken = heading("");
   say(taken, "accepted", rate_text(requests.accepted) + "/s");
   say(taken, "refused", rate_with_parts(requests.refused, requests.refused_by_code),
       if_above_zero(requests.refused, Style::kWarning));
+  if (!requests.refused_by_lack.empty()) say(taken, "lacking", parts_text(requests.refused_by_lack));
   Line ended = heading("");
   say(ended, "finished", rate_with_parts(requests.finished, requests.finished_by_reason));
   say(ended, "failed", rate_with_parts(requests.failed, requests.failed_by_code),
@@ -83,7 +98,7 @@ Line token_line(const TokensView& tokens) {
   return line;
 }
 
-std::vector<Line> batcher_lines(const BatcherView& batcher, const Figure& unread_tokens) {
+std::vector<Line> batcher_lines(const BatcherView& batcher, const Figure& unread_tokens, std::size_t columns) {
   Line sequences = heading("sequences");
   say(sequences, "running", count_text(batcher.running));
   say(sequences, "waiting", count_text(batcher.waiting));
@@ -101,7 +116,7 @@ std::vector<Line> batcher_lines(const BatcherView& batcher, const Figure& unread
   const double capacity = batcher.blocks_capacity.value_or(0);
   const double used = capacity > 0 ? batcher.blocks_used.value_or(0) / capacity : 0;
   const double cached = capacity > 0 ? batcher.blocks_cached.value_or(0) / capacity : 0;
-  blocks.push_back({bar(used, cached, kBarColumns) + " ", used > kBlocksWarning ? Style::kWarning : Style::kPlain});
+  blocks.push_back({bar(used, cached, bar_columns(columns)), used > kBlocksWarning ? Style::kWarning : Style::kPlain});
   say(blocks, "used |", count_text(batcher.blocks_used));
   say(blocks, "cached .", count_text(batcher.blocks_cached));
   say(blocks, "of", count_text(batcher.blocks_capacity));
@@ -138,9 +153,9 @@ std::vector<Line> make_frame(const View& view, const std::string& source, const 
                              const FrameSize& size) {
   std::vector<Line> lines = {title(view, source)};
   if (!trouble.empty()) lines.push_back({{trouble, Style::kBad}});
-  append(lines, request_lines(view));
+  append(lines, request_lines(view, size.columns));
   lines.push_back(token_line(view.tokens));
-  append(lines, batcher_lines(view.batcher, view.tokens.streams_backlog));
+  append(lines, batcher_lines(view.batcher, view.tokens.streams_backlog, size.columns));
   lines.push_back(process_line(view.processes));
 
   std::vector<Line> latencies = latency_table(view.latencies);

@@ -64,9 +64,11 @@ RequestsView requests_view(const Window& window) {
           .finished_by_reason = rates_by(window, "sluice_requests_finished_total", "reason"),
           .failed_by_code = rates_by(window, "sluice_requests_failed_total", "code"),
           .refused_by_code = rates_by(window, "sluice_requests_refused_total", "code"),
+          .refused_by_lack = rates_by(window, "sluice_admission_refused_total", "lack"),
+          .queued_prompt_tokens = window.value("sluice_admission_queued_prompt_tokens"),
           .connections = window.value("sluice_ingress_connections"),
-          .attachments = window.value("sluice_ingress_attachments"),
-          .clients_cut = window.rate("sluice_ingress_clients_cut_total")};
+          .clients_cut = window.rate("sluice_ingress_clients_cut_total"),
+          .connections_muted = window.rate("sluice_ingress_connections_muted_total")};
 }
 
 TokensView tokens_view(const Window& window) {

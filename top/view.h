@@ -38,7 +38,10 @@ struct RequestsView {
   Figure running, max;
   Figure accepted, finished, failed, refused;
   std::vector<Rate> finished_by_reason, failed_by_code, refused_by_code;
-  Figure connections, attachments, clients_cut;
+  std::vector<Rate> refused_by_lack;  // Of the overloaded ones.
+  Figure queued_prompt_tokens;
+  Figure connections;
+  Figure clients_cut, connections_muted;
 };
 
 struct TokensView {

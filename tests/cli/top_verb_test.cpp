@@ -119,8 +119,8 @@ TEST_SUITE("cli/top_verb") {
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.err == "");
     CHECK(outcome.out.starts_with("sluice top   storyteller-llama   up   last "));
-    CHECK(outcome.out.find("\nrequests   [||||||                  ]    running 16 of 64   connections 3\n") !=
-          std::string::npos);
+    CHECK(outcome.out.find("\nrequests   [||||||                  ]   running 16 of 64   connections 3   "
+                           "queued tokens 512\n") != std::string::npos);
     CHECK(outcome.out.find("steps      ") != std::string::npos);
     CHECK(outcome.out.find("of 5.00 sequences, 10.0 tokens") != std::string::npos);
     CHECK(outcome.out.find("\nqueue wait ") != std::string::npos);
@@ -188,7 +188,7 @@ TEST_SUITE("cli/top_verb") {
     OnTerminal top(server.address());
     top.read_until("connections ");
     top.resize(20, 10);
-    top.read_until("[|||||| >");
+    top.read_until("[|||    >");
     top.resize(100, 40);
     top.read_until("connections ");
     top.press('q');

@@ -37,7 +37,7 @@ TEST_SUITE("e2e/top") {
     CHECK(!has_dash(text));
     CHECK(text.starts_with("sluice top   storyteller-llama   up   last "));
     CHECK(text.find("\nrequests   [") != std::string::npos);
-    CHECK(text.find(" of 64   connections 1\n") != std::string::npos);
+    CHECK(text.find(" of 64   connections 1   queued tokens ") != std::string::npos);
     CHECK(text.find("output 0/s") == std::string::npos);
     CHECK(text.find("\nend to end ") != std::string::npos);
     CHECK(text.find("\n0   0-2    head/cpu:0  [") != std::string::npos);

@@ -28,13 +28,13 @@ TEST_SUITE("top/frame") {
     CHECK(
         text_of(view_of_two_seconds(), {.columns = 110, .rows = 0}) ==
         R"(sluice top   storyteller-llama   up   last 2.00 s   epoch 1   kernels avx512   http://127.0.0.1:9464/metrics
-requests   [||||||                  ]    running 16 of 64   connections 3
-           accepted 20.0/s   refused 3.00/s (overloaded)
+requests   [||||||                  ]   running 16 of 64   connections 3   queued tokens 512
+           accepted 20.0/s   refused 3.00/s (overloaded)   lacking places 2.50, time 0.50
            finished 17.5/s (length 12.5, stop 5.00)   failed 0.50/s (internal)
 tokens     output 600/s   prompt 750/s   prefix hits 25 %   tokenizer busy 2 %
 sequences  running 12   waiting 3   paused 1   preempted 0.50/s   unread 7
 steps      100/s of 5.00 sequences, 10.0 tokens   in flight 2 of 2   idle 25 %
-blocks     [||||||||||||......      ]    used | 200   cached . 100   of 400
+blocks     [||||||||||||......      ]   used | 200   cached . 100   of 400
 memory     head 300 MiB, 45 descriptors   worker-1 200 MiB, 20 descriptors
 
 latency             per s       p50       p90       p99
@@ -57,13 +57,13 @@ batcher > responder      30.0  3.00 KiB      0 %       0     2      64  1.00 MiB
   TEST_CASE("in 80 columns and 24 rows tables lose columns, and the gaps between them go") {
     CHECK(text_of(view_of_two_seconds(), {.columns = 80, .rows = 24}) ==
           R"(sluice top   storyteller-llama   up   last 2.00 s   epoch 1   kernels avx512   >
-requests   [||||||                  ]    running 16 of 64   connections 3
-           accepted 20.0/s   refused 3.00/s (overloaded)
+requests   [|||       ]   running 16 of 64   connections 3   queued tokens 512
+           accepted 20.0/s   refused 3.00/s (overloaded)   lacking places 2.50,>
            finished 17.5/s (length 12.5, stop 5.00)   failed 0.50/s (internal)
 tokens     output 600/s   prompt 750/s   prefix hits 25 %   tokenizer busy 2 %
 sequences  running 12   waiting 3   paused 1   preempted 0.50/s   unread 7
 steps      100/s of 5.00 sequences, 10.0 tokens   in flight 2 of 2   idle 25 %
-blocks     [||||||||||||......      ]    used | 200   cached . 100   of 400
+blocks     [|||||...  ]   used | 200   cached . 100   of 400
 memory     head 300 MiB, 45 descriptors   worker-1 200 MiB, 20 descriptors
 latency             per s       p50       p90       p99
 queue wait           10.0   1.00 ms   8.20 ms   9.82 ms

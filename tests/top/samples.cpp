@@ -58,6 +58,11 @@ void add_engine(Text& text, int n) {
       .sample("code=\"stage_lost\"", 0)
       .sample("code=\"internal\"", n);
   text.family("sluice_requests_refused_total", "counter").sample("code=\"overloaded\"", 6 * n);
+  text.family("sluice_admission_refused_total", "counter")
+      .sample("lack=\"places\"", 5 * n)
+      .sample("lack=\"time\"", n)
+      .sample("lack=\"tokenizer\"", 0);
+  text.gauge("sluice_admission_queued_prompt_tokens", 512);
   text.gauge("sluice_requests_running", 16).gauge("sluice_requests_max", 64).gauge("sluice_ingress_connections", 3);
   text.counter("sluice_ingress_clients_cut_total", 0);
 }

@@ -37,6 +37,9 @@ TEST_SUITE("top/view") {
     CHECK(requests.finished_by_reason[0].name == "length");
     CHECK(requests.finished_by_reason[0].per_s == 12.5);
     CHECK(requests.finished_by_reason[1].name == "stop");
+    REQUIRE(requests.refused_by_lack.size() == 2);
+    CHECK(requests.refused_by_lack[0].name == "places");
+    CHECK(requests.queued_prompt_tokens == 512);
     REQUIRE(requests.failed_by_code.size() == 1);
     CHECK(requests.failed_by_code[0].name == "internal");
   }
