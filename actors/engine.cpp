@@ -64,6 +64,7 @@ LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
   config.garbage_messages_max = plan.topology.ingress.garbage_messages_max;
   config.sampling_defaults = model.defaults.sampling;
   config.limits.vocabulary_tokens = plan.model.vocab_size;
+  config.sessions.session_idle_ms = plan.topology.ingress.session_idle_ms;
   return config;
 }
 

@@ -82,6 +82,16 @@ std::size_t OutputLog::text_begin(std::uint64_t index) const {
   return index <= text_ends_.size() ? text_ends_[index - 1] : text_ends_.back();
 }
 
+std::uint64_t OutputLog::message_end(std::uint64_t first, std::uint64_t end, std::uint32_t tokens_max) const {
+  if (logprobs_.empty()) return std::min<std::uint64_t>(end, first + tokens_max);
+  std::uint64_t last = first;
+  for (std::uint64_t weight = 0; last < end; ++last) {
+    weight += 1 + logprobs_[last].top.size();
+    if (weight > tokens_max && last > first) break;
+  }
+  return last;
+}
+
 Tokens OutputLog::read(std::uint64_t first, std::uint64_t last) const {
   SLUICE_CHECK_LE(first, last);
   SLUICE_CHECK_LE(last, num_certain());

@@ -44,6 +44,9 @@ class OutputLog {
   // Tokens [first, last) and their text. Precondition: first <= last <= num_certain(). When the output is over and
   // `last` its end, the text includes what the end released.
   Tokens read(std::uint64_t first, std::uint64_t last) const;
+  // Where a message ends that begins with token `first`, of those before `end`: after `tokens_max` of them, where a
+  // token counts once more for each alternative that its log-probabilities name. At least one token.
+  std::uint64_t message_end(std::uint64_t first, std::uint64_t end, std::uint32_t tokens_max) const;
   // Whether the end released text that belongs to tokens which were certain before: read(n, n) gives it.
   bool has_rest() const { return is_over() && text_.size() > text_begin(num_tokens()); }
 

@@ -115,7 +115,7 @@ void Stream::deliver(AnswerSink& sink) {
 void Stream::send_tokens(Attachment& attachment, AnswerSink& sink) {
   const std::uint64_t end = std::min(log_.num_certain(), attachment.credit_end);
   while (attachment.next_index < end) {
-    const std::uint64_t last = std::min<std::uint64_t>(end, attachment.next_index + sink.message_tokens_max);
+    const std::uint64_t last = log_.message_end(attachment.next_index, end, sink.message_tokens_max);
     send(attachment, log_.read(attachment.next_index, last), sink);
     sink.tokens_total += last - attachment.next_index;
     attachment.next_index = last;

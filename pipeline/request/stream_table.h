@@ -57,7 +57,7 @@ class Tokenizer;
 
 struct StreamTableConfig {
   std::uint32_t client_window_tokens = 512;  // 1 or more.
-  std::uint32_t message_tokens_max = 256;    // Of one Tokens message; 1 or more.
+  std::uint32_t message_tokens_max = 256;    // Of one Tokens message (OutputLog::message_end); 1 or more.
   std::uint32_t drain_ms = 30'000;           // How long a Finished waits for credit.
   RetentionLimits retention;
   EarlyLimits early;

@@ -38,6 +38,7 @@ struct IngressTopology {
   std::uint32_t finished_count_max = 256;        // Finished results kept for Attach: at most so many,
   std::uint64_t finished_bytes_max = 16u << 20;  // of so many bytes together,
   std::uint32_t finished_keep_ms = 60'000;       // and for so long.
+  std::uint32_t session_idle_ms = 60'000;        // A session without connections and requests is forgotten.
 
   friend bool operator==(const IngressTopology&, const IngressTopology&) = default;
 };

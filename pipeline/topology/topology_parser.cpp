@@ -79,7 +79,8 @@ std::vector<Field<IngressTopology>> ingress_fields() {
           whole_number("garbage_messages_max", &I::garbage_messages_max, 1, 1u << 30),
           whole_number("finished_count_max", &I::finished_count_max, 0, 1'000'000),
           size_in_bytes("finished_bytes_max", &I::finished_bytes_max, 0, std::uint64_t{64} << 30),
-          whole_number("finished_keep_ms", &I::finished_keep_ms, 0, 24 * kHourMs)};
+          whole_number("finished_keep_ms", &I::finished_keep_ms, 0, 24 * kHourMs),
+          whole_number("session_idle_ms", &I::session_idle_ms, 0, 24 * kHourMs)};
 }
 
 std::optional<std::string> power_of_two_complaint(std::uint32_t number) {

@@ -111,6 +111,24 @@ TEST_SUITE("pipeline/request/output_log") {
     CHECK(log.read(1, 2).logprobs == std::vector<TokenLogprobs>{{-2.0f, {}, 0}});
   }
 
+  TEST_CASE("message_end: alternatives count as much as tokens, and one token is always taken") {
+    OutputLog plain = make_log();
+    CHECK(plain.append(from(0, {5, 6, 7, 8})).ok());
+    CHECK(plain.message_end(0, 4, 3) == 3);
+    CHECK(plain.message_end(2, 4, 3) == 4);
+    CHECK(plain.message_end(1, 2, 3) == 2);
+
+    OutputLog fat = make_log();
+    StreamTokens tokens = from(0, {5, 6, 7, 8});
+    tokens.logprobs = {{-1.0f, {}, 0}, {-1.0f, {{1, -1.0f}}, 0}, {-1.0f, {{1, -1.0f}, {2, -2.0f}}, 0}, {-1.0f, {}, 0}};
+    CHECK(fat.append(tokens).ok());
+    CHECK(fat.message_end(0, 4, 3) == 2);
+    CHECK(fat.message_end(2, 4, 3) == 3);
+    CHECK(fat.message_end(2, 4, 4) == 4);
+    CHECK(fat.message_end(2, 4, 1) == 3);
+    CHECK(fat.message_end(4, 4, 1) == 4);
+  }
+
   TEST_CASE("create: stop strings that no ingress lets through are an error") {
     CHECK_FALSE(OutputLog::create(storyteller_tokenizer(), {""}).ok());
   }

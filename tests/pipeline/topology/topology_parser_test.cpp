@@ -72,6 +72,7 @@ garbage_messages_max = 71
 finished_count_max = 9
 finished_bytes_max = 4096
 finished_keep_ms = 10
+session_idle_ms = 20
 [batcher]
 max_batch_tokens = 11
 max_sequences = 12
@@ -122,7 +123,8 @@ count = 1
                         .garbage_messages_max = 71,
                         .finished_count_max = 9,
                         .finished_bytes_max = 4096,
-                        .finished_keep_ms = 10};
+                        .finished_keep_ms = 10,
+                        .session_idle_ms = 20};
     expected.batcher = {.max_batch_tokens = 11,
                         .max_sequences = 12,
                         .block_tokens = 32,
