@@ -96,6 +96,7 @@ std::string pace_in_words(const LoadOptions& options) {
   if (!options.steps.empty()) words << "Poisson arrivals in steps, " << options.steps;
   if (options.closed) words << "closed loop of " << *options.closed;
   if (options.replay) words << "recorded arrivals, " << options.speed << " times as fast";
+  if (options.target.stalled > 0) words << ", beside " << options.target.stalled << " clients that never read";
   return words.str();
 }
 
@@ -235,6 +236,9 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       ->capture_default_str();
   verb->add_flag("--verify-mock", options->target.is_mock,
                  "The engine serves weights = \"mock\": other tokens than the mock's are violations");
+  verb->add_option("--stalled", options->target.stalled,
+                   "Clients beside them that ask and never read; not in the report")
+      ->check(CLI::Range(1u, 1024u));
   verb->add_flag("--json", options->json, "The report as one JSON object");
   verb->add_flag("-q,--quiet", options->quiet, "No progress line");
   verb->footer(kFooter);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "load/stalled_clients.h"
 #include "load/wake_timer.h"
 #include "transport/client/client.h"
 #include "transport/zmq/poller.h"
@@ -165,6 +166,8 @@ Result<LoadReport> run_load(const LoadTarget& target, const RunLimits& limits, P
   SLUICE_CHECK_GT(target.connections, 0u);
   auto connections = connect_all(target);
   if (!connections) return std::move(connections).error();
+  const auto stalled = StalledClients::open(target.address, target.stalled, target.connect_timeout);
+  if (!stalled) return stalled.error();
   auto timer = WakeTimer::create();
   if (!timer) return timer.error();
   LoadReport report;

@@ -25,7 +25,8 @@ struct LoadTarget {
   std::string address;
   std::uint32_t connections = 1;  // Each with a session of its own.
   Duration connect_timeout = std::chrono::seconds(5);
-  bool is_mock = false;  // Its answers must be those of base/mock_model.h.
+  bool is_mock = false;       // Its answers must be those of base/mock_model.h.
+  std::uint32_t stalled = 0;  // Clients beside them that ask and never read (load/stalled_clients.h).
 };
 
 // How requests arrive: by `arrivals`, or, where these are absent, by `callers` of a closed loop.
