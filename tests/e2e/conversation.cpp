@@ -22,6 +22,10 @@ std::string request_id_of(const ServerMessage& message) {
       message);
 }
 
+bool is_refusal(ErrorCode code) {
+  return code == ErrorCode::kOverloaded || code == ErrorCode::kUnavailable || code == ErrorCode::kNotFound;
+}
+
 }  // namespace
 
 Conversation::Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session,
@@ -184,6 +188,9 @@ void Conversation::on(const Failed& failed) {
     refusals_.push_back(failed);
   } else if (Attachment* const attachment = live(failed.request_id)) {
     attachment->answer.error = failed.error;
+  } else if (is_refusal(failed.error.code)) {
+    // What was accepted before does not end so: it is the answer to the attachment that replaces it.
+    attachments_.at(failed.request_id).answer.error = failed.error;
   }
 }
 

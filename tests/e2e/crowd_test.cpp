@@ -88,7 +88,7 @@ std::map<std::string, Answer> answers_alone(const TopologyText& topology, const 
 
 class Crowd {
  public:
-  Crowd(const EngineUnderTest& engine, std::vector<Member> members) : members_(std::move(members)) {
+  Crowd(const EngineUnderTest& engine, std::vector<Member> members) : engine_(engine), members_(std::move(members)) {
     for (std::size_t i = 0; i < kConnections; ++i) connections_.emplace_back(engine);
     for (std::size_t i = 0; i < members_.size(); ++i) index_of_[members_[i].request.request_id] = i;
   }
@@ -133,9 +133,11 @@ class Crowd {
     }
   }
 
-  // All others are done.
+  // All others are done: the engine has set aside these.
   void release_held() {
     held_total_ += held_.size();
+    const auto count = static_cast<double>(held_.size());
+    engine_.check_metrics({{"sluice_streams_paused", count}, {"sluice_streams_running", count}});
     for (const std::size_t index : std::exchange(held_, {})) {
       Member& member = members_[index];
       member.is_holding = false;
@@ -152,6 +154,7 @@ class Crowd {
     REQUIRE_MESSAGE(clock_.now() < until, "the engine says nothing more");
   }
 
+  const EngineUnderTest& engine_;
   SteadyClock clock_;
   transport::Poller poller_;
   std::deque<Conversation> connections_;
@@ -209,6 +212,10 @@ void check_crowd(const TopologyText& topology) {
   CHECK(cancelled > 5);
   CHECK(cached_tokens > 300);
   CHECK(crowd.held_total() > 3);
+  engine.check_metrics({{"sluice_sequences_running", 0}, {"sluice_requests_running", 0}});
+  const MetricSamples samples = engine.metrics();
+  CHECK(sample(samples, "sluice_preemptions_total") > 10);
+  CHECK(sample(samples, "sluice_prefix_hit_tokens_total") >= static_cast<double>(cached_tokens));
 }
 
 TEST_SUITE("e2e/crowd") {

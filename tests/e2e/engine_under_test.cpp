@@ -21,7 +21,8 @@ std::string TopologyText::toml() const {
       << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
       << "\nmax_queued_prompt_tokens = " << max_queued_prompt_tokens
       << "\nclient_window_tokens = " << client_window_tokens << "\nmessage_bytes_max = " << message_bytes_max
-      << "\ngarbage_messages_max = " << garbage_messages_max << "\n"
+      << "\ngarbage_messages_max = " << garbage_messages_max << "\nfinished_count_max = " << finished_count_max
+      << "\nfinished_keep_ms = " << finished_keep_ms << "\nsession_idle_ms = " << session_idle_ms << "\n"
       << "[batcher]\nmax_batch_tokens = " << max_batch_tokens << "\nmax_sequences = " << max_sequences
       << "\nblock_tokens = " << block_tokens << "\nkv_cache = \"" << kv_cache << "\"\n"
       << "prefix_cache = " << (prefix_cache ? "true" : "false") << "\n"

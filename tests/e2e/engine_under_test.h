@@ -35,6 +35,9 @@ struct TopologyText {
   std::string kv_cache = "64MiB";
   bool prefix_cache = true;
   std::uint32_t metrics_interval_ms = 20;
+  std::uint32_t finished_count_max = 256;
+  std::uint32_t finished_keep_ms = 60'000;
+  std::uint32_t session_idle_ms = 60'000;
   std::string model;             // Empty: the demo model.
   std::string weights = "file";  // "random", "mock"
   std::uint32_t mock_step_us = 0;
