@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -31,10 +32,11 @@ double sum(const MetricSamples& samples, const std::string& family) {
 
 MetricSamples nothing_held(const MetricSamples& now) {
   MetricSamples expected;
-  for (const std::string name : {"requests_running", "requests_kept", "ingress_attachments", "ingress_connections",
-                                 "ingress_sessions", "sequences_waiting", "sequences_running", "sequences_draining",
-                                 "sequences_paused", "steps_in_flight", "streams_running", "streams_draining",
-                                 "streams_paused", "streams_kept", "streams_kept_bytes", "streams_backlog_tokens"}) {
+  for (const std::string name :
+       {"requests_running", "requests_kept", "ingress_attachments", "ingress_connections", "ingress_sessions",
+        "sequences_waiting", "sequences_running", "sequences_draining", "sequences_paused", "steps_in_flight",
+        "streams_running", "streams_draining", "streams_paused", "streams_kept", "streams_kept_bytes",
+        "streams_backlog_tokens", "admission_queued_prompt_tokens"}) {
     expected["sluice_" + name] = 0;
   }
   expected["sluice_kv_blocks{state=\"used\"}"] = 0;
@@ -55,7 +57,9 @@ std::vector<pid_t> processes_of(EngineUnderTest& engine) {
   return found;
 }
 
-std::map<pid_t, std::size_t> descriptors_of(const std::vector<pid_t>& processes) {
+namespace {
+
+std::map<pid_t, std::size_t> descriptors_now(const std::vector<pid_t>& processes) {
   std::map<pid_t, std::size_t> counts;
   for (const pid_t process : processes) {
     const std::filesystem::directory_iterator open("/proc/" + std::to_string(process) + "/fd");
@@ -64,14 +68,29 @@ std::map<pid_t, std::size_t> descriptors_of(const std::vector<pid_t>& processes)
   return counts;
 }
 
+}  // namespace
+
+std::map<pid_t, std::size_t> descriptors_of(const EngineUnderTest& engine, const std::vector<pid_t>& processes) {
+  constexpr int kScrapes = 50;
+  std::map<pid_t, std::size_t> least = descriptors_now(processes);
+  for (int i = 0; i < kScrapes; ++i) {
+    engine.metrics();
+    for (const auto& [process, count] : descriptors_now(processes)) least[process] = std::min(least[process], count);
+  }
+  return least;
+}
+
 void check_descriptors(const EngineUnderTest& engine, const std::map<pid_t, std::size_t>& before) {
   std::vector<pid_t> processes;
   for (const auto& [process, count] : before) processes.push_back(process);
   const SteadyClock clock;
   const TimePoint end = clock.now() + kPatience;
   // Sockets are closed in the background; a scrape is a turn of waiting.
-  while (descriptors_of(processes) != before && clock.now() < end) engine.metrics();
-  CHECK(descriptors_of(processes) == before);
+  while (descriptors_now(processes) != before && clock.now() < end) engine.metrics();
+  for (const auto& [process, count] : descriptors_now(processes)) {
+    CAPTURE(process);
+    CHECK(count == before.at(process));
+  }
 }
 
 std::uint64_t resident_bytes(const std::vector<pid_t>& processes) {
@@ -95,6 +114,18 @@ void check_idle(const EngineUnderTest& engine) {
         sum(samples, "sluice_requests_finished_total") + sum(samples, "sluice_requests_failed_total"));
   CHECK(sum(samples, "sluice_kv_blocks") == sample(samples, "sluice_kv_blocks_capacity"));
   CHECK(sample(samples, "sluice_up") == 1);
+}
+
+void check_credits(const EngineUnderTest& engine, const MetricSamples& before) {
+  const MetricSamples samples = engine.metrics();
+  int links = 0;
+  for (const auto& [name, value] : before) {
+    if (!name.starts_with("sluice_link_credit_")) continue;
+    CAPTURE(name);
+    CHECK(sample(samples, name) >= value / 2);
+    ++links;
+  }
+  CHECK(links > 10);
 }
 
 }  // namespace sluice::test

@@ -14,8 +14,9 @@ namespace sluice::test {
 // The head, and what it started.
 std::vector<pid_t> processes_of(EngineUnderTest& engine);
 
-// Open descriptors, by process.
-std::map<pid_t, std::size_t> descriptors_of(const std::vector<pid_t>& processes);
+// Open descriptors of an engine at rest, by process: the fewest seen while it is scraped some times, as sockets are
+// closed in the background, those of scrapes included.
+std::map<pid_t, std::size_t> descriptors_of(const EngineUnderTest& engine, const std::vector<pid_t>& processes);
 // Waits until they are as before, to the last one (a failure: they do not come to that).
 void check_descriptors(const EngineUnderTest& engine, const std::map<pid_t, std::size_t>& before);
 
@@ -32,5 +33,9 @@ std::uint64_t resident_bytes(const std::vector<pid_t>& processes);
 // session, no message on any link; and until all that was ever accepted has ended (a failure: it does not come to
 // that). Kept results and idle sessions have to be configured to be forgotten soon.
 void check_idle(const EngineUnderTest& engine);
+
+// Of an idle engine: every link's credit is back. `before`: samples of an engine that has hardly done anything; a
+// receiver grants anew when half of its window is used up.
+void check_credits(const EngineUnderTest& engine, const MetricSamples& before);
 
 }  // namespace sluice::test

@@ -81,7 +81,7 @@ TEST_SUITE("e2e/stalled") {
     const std::vector<pid_t> processes = processes_of(engine);
     const std::vector<Answer> alone = normal_answers(engine, "-alone");
     check_idle(engine);
-    const auto descriptors = descriptors_of(processes);
+    const auto descriptors = descriptors_of(engine, processes);
     const std::uint64_t before_bytes = resident_bytes(processes);
     {
       const auto stalled = StalledClients::open(engine.ingress(), kPatient, kPatience);

@@ -113,7 +113,10 @@ void Storm::react(Caller& caller, const std::string& id) {
   Call& call = found->second;
   const Attachment& attachment = caller.conversation->of(id);
   if (is_moment(call, attachment) && !act(caller, call)) return;
-  if (attachment.has_ended()) {
+  const bool is_refused = attachment.answer.error && attachment.answer.error->code == ErrorCode::kOverloaded;
+  if (is_refused && call.is_insisting) {
+    caller.conversation->generate(call.request);
+  } else if (attachment.has_ended()) {
     check_end(call, attachment);
     caller.conversation->forget(id);
     caller.calls.erase(id);
@@ -149,6 +152,7 @@ bool Storm::act(Caller& caller, Call& call) {
     }
     case Act::kRepeat:
       if (caller.conversation->of(id).has_ended()) check_end(call, caller.conversation->of(id));
+      note_attachment(call, caller.conversation->of(id));
       call.may_be_over = true;
       ++tally_.repeated;
       caller.conversation->retry(call.request);
@@ -172,10 +176,12 @@ void Storm::vanish(Caller& caller, std::uint64_t draw) {
   const auto is_to_be_resumed = [&](const Call& call) {
     return call.is_lasting && !call.is_follower && !lost->of(call.request.request_id).has_ended();
   };
-  // What was not accepted can only be repeated, in its own session.
-  const bool has_unaccepted = std::any_of(calls.begin(), calls.end(), [&](const auto& entry) {
-    return is_to_be_resumed(entry.second) && !lost->of(entry.first).accepted;
-  });
+  // What was never accepted can only be repeated, in its own session.
+  bool has_unaccepted = false;
+  for (auto& [id, call] : calls) {
+    note_attachment(call, lost->of(id));
+    has_unaccepted = has_unaccepted || (is_to_be_resumed(call) && !call.was_accepted);
+  }
   std::optional<SessionToken> session;
   if (has_unaccepted || draw % 2 == 0) session = lost->welcome().session;
   caller.conversation.emplace(engine_, session, context_);
@@ -185,7 +191,7 @@ void Storm::vanish(Caller& caller, std::uint64_t draw) {
     if (before.has_ended()) {
       check_end(call, before);
     } else if (is_to_be_resumed(call)) {
-      resume(before.accepted ? caller_without(id, draw / kCallers) : caller, std::move(call), before);
+      resume(call.was_accepted ? caller_without(id, draw / kCallers) : caller, std::move(call), before);
     } else {
       CHECK(is_at(call.known->answer.ids, before.from_index, before.answer.ids));
       ++tally_.abandoned;
@@ -193,18 +199,24 @@ void Storm::vanish(Caller& caller, std::uint64_t draw) {
   }
 }
 
+void Storm::note_attachment(Call& call, const Attachment& attachment) {
+  call.was_accepted = call.was_accepted || attachment.accepted.has_value();
+  call.credit_max = std::max(call.credit_max, attachment.credit_end);
+}
+
 void Storm::resume(Caller& caller, Call call, const Attachment& before) {
   const std::string id = call.request.request_id;
   CHECK(is_at(call.known->answer.ids, before.from_index, before.answer.ids));
   ++tally_.resumed;
   call.act = Act::kNothing;
-  if (!before.accepted) {
+  if (!call.was_accepted) {
     call.may_be_over = true;
+    call.is_insisting = true;
     caller.conversation->generate(call.request);
   } else {
     const std::uint64_t from_index = before.next_index();
     const std::uint32_t ahead = caller.conversation->welcome().client_window_tokens;
-    call.may_be_over = before.credit_end + ahead >= call.known->answer.ids.size();
+    call.may_be_over = call.may_be_over || call.credit_max + ahead >= call.known->answer.ids.size();
     caller.conversation->attach({call.session, id, from_index, from_index + call.request.credit_tokens});
   }
   const bool is_new = caller.calls.emplace(id, std::move(call)).second;

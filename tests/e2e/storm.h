@@ -72,10 +72,15 @@ class Storm {
     Moment moment = Moment::kSent;
     std::size_t tokens = 0;
     std::uint32_t credit_step = 0;
-    bool is_lasting = false;   // Its grace is long: its client comes back for it.
-    bool is_follower = false;  // Attached to another's request.
-    bool may_be_over = false;  // Attached when its request could have ended and been forgotten.
+    bool is_lasting = false;       // Its grace is long: its client comes back for it.
+    bool is_follower = false;      // Attached to another's request.
+    bool was_accepted = false;     // In whatever attachment.
+    std::uint64_t credit_max = 0;  // Of the attachments before this one.
+    bool may_be_over = false;      // Attached when its request could have ended and been forgotten.
     bool is_cancelled = false;
+    // Sent twice over two connections, the first of them lost: whichever comes first, it is asked for until it is
+    // accepted, so that it is not left to its grace.
+    bool is_insisting = false;
   };
   // A connection and its calls, by request id.
   struct Caller {
@@ -91,6 +96,8 @@ class Storm {
   // False: the caller's connection is another one now, and the call is gone from it.
   bool act(Caller& caller, Call& call);
   void vanish(Caller& caller, std::uint64_t draw);
+  // Before another attachment takes the place of this one.
+  static void note_attachment(Call& call, const Attachment& attachment);
   void resume(Caller& caller, Call call, const Attachment& before);
   void follow(Caller& caller, const Call& leader, std::uint64_t received);
   Caller& caller_without(const std::string& id, std::uint64_t draw);

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <algorithm>
+#include <cstdlib>
 
 #include "base/clock.h"
 #include "tests/e2e/engine_state.h"
@@ -91,9 +91,11 @@ TEST_SUITE("e2e/storm") {
       known = known_requests(client, 24, 10);
     }
     check_idle(engine);
-    const auto descriptors = descriptors_of(processes);
+    const auto descriptors = descriptors_of(engine, processes);
+    const MetricSamples fresh = engine.metrics();
 
-    Storm storm(engine, known, 1);
+    const char* const seed = std::getenv("SLUICE_SEED");
+    Storm storm(engine, known, seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1);
     storm.run(2500);
     storm.pause();
     check_idle(engine);
@@ -105,6 +107,7 @@ TEST_SUITE("e2e/storm") {
     for (int i = 0; i < 3; ++i) kill_a_client(engine);
     check_idle(engine);
     check_descriptors(engine, descriptors);
+    check_credits(engine, fresh);
     check_coverage(storm.tally());
     CHECK(sample(engine.metrics(), "sluice_preemptions_total") > 100);
     CHECK(sample(engine.metrics(), "sluice_prefix_hit_tokens_total") > 1000);
