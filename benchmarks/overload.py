@@ -5,7 +5,8 @@
 
 Serves the mock model (no kernels: everything around them is what is measured), finds its peak P with a closed loop,
 then offers open-loop Poisson arrivals at each factor times P for --seconds, and after each looks whether half of P is
-served as before any overload. Standard library only; the engine and the load share the machine.
+served as before any overload. Meanwhile it reads the metrics, and prints the longest that each queue was beside its
+bound. Standard library only; the engine and the load share the machine.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
+import urllib.request
 
 TOPOLOGY = """
 [model]
@@ -35,17 +38,28 @@ kv_cache = "64MiB"
 
 [metrics]
 bind = "http://127.0.0.1:*"
+interval_ms = 250
 
 [[stage]]
 layers = "0-5"
 ranks = ["head/cpu:0"]
 """
 
+# Gauges of queues by the beginning of their names, and their bounds. A link's sender holds twice the window of 64
+# messages and what one input of its actor causes: a terminal message or a token for each of 128 requests.
+BOUNDS = {
+    "sluice_requests_running": 128,
+    "sluice_sequences_waiting": 128,
+    "sluice_sequences_running": 64,
+    "sluice_link_queued_messages": 2 * 64 + 128,
+    "sluice_link_held_messages": 64,
+}
+
 REQUESTS = ["--prompt-tokens", "16..64", "--output-tokens", "16..16", "--vocab", "4096"]
 
 
 class Engine:
-    """`sluice serve` on the mock model, killed at the end."""
+    """`sluice serve` on the mock model, and a thread that watches its metrics. To be stopped."""
 
     def __init__(self, sluice, folder, step_us):
         here = os.path.dirname(os.path.abspath(__file__))
@@ -56,13 +70,26 @@ class Engine:
         self.sluice = sluice
         command = [sluice, "serve", "--log-level", "error", path]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.ingress = None
+        self.addresses = {}
+        self.longest = dict.fromkeys(BOUNDS, 0)
+        self.stopping = threading.Event()
         for line in self.process.stdout:
-            if line.startswith("ingress "):
-                self.ingress = line.split()[1]
             if line.strip() == "ready":
-                return
-        raise SystemExit("the engine did not start")
+                break
+            event, address = line.split()[:2]
+            self.addresses[event] = address
+        else:
+            raise SystemExit("the engine did not start")
+        self.watcher = threading.Thread(target=self.watch)
+        self.watcher.start()
+
+    def watch(self):
+        while not self.stopping.wait(0.25):
+            with urllib.request.urlopen(self.addresses["metrics"], timeout=10) as answer:
+                for line in answer.read().decode().splitlines():
+                    name = line.split("{")[0].split(" ")[0]
+                    if name in self.longest:
+                        self.longest[name] = max(self.longest[name], float(line.rsplit(" ", 1)[1]))
 
     def memory_mib(self, field):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -72,14 +99,16 @@ class Engine:
         raise SystemExit(f"no {field}")
 
     def load(self, *arguments):
-        command = [self.sluice, "load", "--connect", self.ingress, "--json", "-q", "--connections", "4", *REQUESTS,
-                   *arguments]
+        command = [self.sluice, "load", "--connect", self.addresses["ingress"], "--json", "-q", "--connections", "4",
+                   *REQUESTS, *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
         return json.loads(done.stdout)
 
     def stop(self):
+        self.stopping.set()
+        self.watcher.join()
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=60)
 
@@ -120,6 +149,8 @@ def main():
                 row(f"x {factor:g}", offered, peak, engine.memory_mib("VmRSS"))
                 row("then half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
             print(f"most memory ever: {engine.memory_mib('VmHWM'):.1f} MiB")
+            for name, longest in engine.longest.items():
+                print(f"longest: {name:28} {longest:6.0f} of at most {BOUNDS[name]}")
         finally:
             engine.stop()
 
