@@ -225,7 +225,9 @@ def check_names(tree):
 
 # Written apart, so that this file does not find itself.
 _UNFINISHED = re.compile(r"\bFIX" + r"ME\b|\bTO" + r"DO\(now\)|\bX" + r"XX\b")
-_MACHINE_PATH = re.compile(r"(?<![\w.}/:-])/(work|home|root|Users)/[\w.]")
+# Folders in which machines keep what is theirs alone.
+MACHINE_ROOTS = ("work", "home", "root", "Users")
+_MACHINE_PATH = re.compile(r"(?<![\w.}/:-])/(" + "|".join(MACHINE_ROOTS) + r")/[\w.]")
 
 
 def check_words(tree):

@@ -118,7 +118,9 @@ EXAMPLES = {
     ],
     "machine-path": [
         ({"docs/a.md": "see /home/me/x\n"}, "one machine only", {"docs/a.md": "see home/me/x and http://x/home/me\n"}),
-        ({"tools/a": "cd /wo" + "rk/x\n"}, "one machine only", {"tools/a": "cd ../work/x\n"}),
+    ] + [
+        ({"tools/a": f"cd /{root}/x\n"}, "one machine only", {"tools/a": f"cd ../{root}/x\n"})
+        for root in rules.MACHINE_ROOTS
     ],
     "text-form": [
         ({"base/a.h": HEADER + "int x;"}, "exactly one newline", {"base/a.h": HEADER + "int x;\n"}),
