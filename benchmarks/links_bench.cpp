@@ -72,12 +72,15 @@ ClientAnswer message_of(std::size_t bytes) {
   return answer;
 }
 
-// Sends each message back.
-class EchoActor final : public PollingActor {
+// One end of each of two links, and what to do with what comes in.
+class EndsActor : public PollingActor {
  public:
-  EchoActor(caf::actor_config& config, std::shared_ptr<LinkEnds> ends) : PollingActor(config), ends_(std::move(ends)) {}
+  EndsActor(caf::actor_config& config, std::shared_ptr<LinkEnds> ends) : PollingActor(config), ends_(std::move(ends)) {}
 
  protected:
+  virtual void take_messages(TimePoint now) = 0;
+
+  LinkEnds& ends() { return *ends_; }
   caf::message_handler make_behavior() override { return {}; }
   void watch(transport::Poller& poller) const override {
     poller.add(ends_->in);
@@ -87,12 +90,7 @@ class EchoActor final : public PollingActor {
   void advance(TimePoint now) override {
     ends_->in.advance(now);
     ends_->out.advance(now);
-    while (ends_->out.has_room()) {
-      auto message = ends_->in.receive<ClientAnswer>(now);
-      if (!message) break;
-      ends_->out.send(**message, now);
-      ends_->in.consumed();
-    }
+    take_messages(now);
   }
   void close() override { ends_.reset(); }
 
@@ -100,33 +98,37 @@ class EchoActor final : public PollingActor {
   std::shared_ptr<LinkEnds> ends_;
 };
 
+// Sends each message back.
+class EchoActor final : public EndsActor {
+ public:
+  using EndsActor::EndsActor;
+
+ protected:
+  void take_messages(TimePoint now) override {
+    while (ends().out.has_room()) {
+      auto message = ends().in.receive<ClientAnswer>(now);
+      if (!message) break;
+      ends().out.send(**message, now);
+      ends().in.consumed();
+    }
+  }
+};
+
 // Sends `count` messages, one after the answer to another; fulfils `done` with the time of each round trip.
-class AskActor final : public PollingActor {
+class AskActor final : public EndsActor {
  public:
   AskActor(caf::actor_config& config, std::shared_ptr<LinkEnds> ends, std::size_t bytes, std::size_t count,
            std::shared_ptr<std::promise<std::vector<Duration>>> done)
-      : PollingActor(config),
-        ends_(std::move(ends)),
-        message_(message_of(bytes)),
-        count_(count),
-        done_(std::move(done)) {
+      : EndsActor(config, std::move(ends)), message_(message_of(bytes)), count_(count), done_(std::move(done)) {
     trips_.reserve(count);
   }
 
  protected:
-  caf::message_handler make_behavior() override { return {}; }
   void begin() override { ask(now()); }
-  void watch(transport::Poller& poller) const override {
-    poller.add(ends_->in);
-    poller.add(ends_->out);
-  }
-  TimePoint next_timer() const override { return TimePoint::never(); }
-  void advance(TimePoint now) override {
-    ends_->in.advance(now);
-    ends_->out.advance(now);
-    while (auto message = ends_->in.receive<ClientAnswer>(now)) {
+  void take_messages(TimePoint now) override {
+    while (auto message = ends().in.receive<ClientAnswer>(now)) {
       benchmark::DoNotOptimize(message);
-      ends_->in.consumed();
+      ends().in.consumed();
       const TimePoint answered = this->now();
       if (is_warm_) trips_.push_back(answered - asked_);
       is_warm_ = true;  // The first trip opens the sessions.
@@ -138,15 +140,13 @@ class AskActor final : public PollingActor {
       ask(answered);
     }
   }
-  void close() override { ends_.reset(); }
 
  private:
   void ask(TimePoint now) {
     asked_ = now;
-    ends_->out.send(message_, now);
+    ends().out.send(message_, now);
   }
 
-  std::shared_ptr<LinkEnds> ends_;
   ClientAnswer message_;
   std::size_t count_;
   std::shared_ptr<std::promise<std::vector<Duration>>> done_;
