@@ -12,6 +12,7 @@ namespace sluice {
 namespace {
 
 using std::chrono::microseconds;
+using test::make_stage;
 
 constexpr std::uint32_t kVocabSize = 4096;
 const auto kModelDir = test::source_path("examples/models/storyteller-llama");
@@ -33,21 +34,9 @@ class NotingClock final : public DeviceClock {
 };
 
 StageSpec spec(std::uint32_t first_layer, std::uint32_t num_layers) {
-  StageSpec spec;
-  spec.model_dir = kModelDir;
+  StageSpec spec = test::small_stage(first_layer, num_layers);
   spec.weights = WeightsKind::kMock;
-  spec.first_layer = first_layer;
-  spec.num_layers = num_layers;
-  spec.num_blocks = 8;
-  spec.max_batch_tokens = 32;
-  spec.max_open_sequences = 3;
   return spec;
-}
-
-std::unique_ptr<StageExecutor> make_stage(const StageSpec& from) {
-  auto stage = StageExecutor::create(from);
-  REQUIRE(stage.ok());
-  return *std::move(stage);
 }
 
 // Five prompt tokens of sequence 1, of which three come now, and all of sequence 2's one.

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "tests/support/paths.h"
 
 namespace sluice::test {
 namespace {
@@ -22,6 +23,23 @@ struct Running {
 };
 
 }  // namespace
+
+StageSpec small_stage(std::uint32_t first_layer, std::uint32_t num_layers) {
+  StageSpec spec;
+  spec.model_dir = source_path("examples/models/storyteller-llama");
+  spec.first_layer = first_layer;
+  spec.num_layers = num_layers;
+  spec.num_blocks = 8;
+  spec.max_batch_tokens = 32;
+  spec.max_open_sequences = 3;
+  return spec;
+}
+
+std::unique_ptr<StageExecutor> make_stage(const StageSpec& spec) {
+  auto stage = StageExecutor::create(spec);
+  REQUIRE(stage.ok());
+  return *std::move(stage);
+}
 
 std::vector<std::uint64_t> Generation::digests() const {
   std::vector<std::uint64_t> found;

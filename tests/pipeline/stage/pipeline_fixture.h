@@ -14,6 +14,12 @@
 
 namespace sluice::test {
 
+// Layers of the demo model as one small stage: 8 blocks, 32 tokens of a batch, 3 open sequences.
+StageSpec small_stage(std::uint32_t first_layer, std::uint32_t num_layers);
+
+// Fails the test where it cannot be created.
+std::unique_ptr<StageExecutor> make_stage(const StageSpec& spec);
+
 struct PipelineOptions {
   std::filesystem::path model_dir;
   WeightsKind weights = WeightsKind::kFile;

@@ -12,24 +12,12 @@
 namespace sluice {
 namespace {
 
-const auto kModelDir = test::source_path("examples/models/storyteller-llama");
+using test::make_stage;
 
 StageSpec spec(std::uint32_t first_layer = 0, std::uint32_t num_layers = 6) {
-  StageSpec spec;
-  spec.model_dir = kModelDir;
-  spec.first_layer = first_layer;
-  spec.num_layers = num_layers;
+  StageSpec spec = test::small_stage(first_layer, num_layers);
   spec.path = kernels::best_isa_path();
-  spec.num_blocks = 8;
-  spec.max_batch_tokens = 32;
-  spec.max_open_sequences = 3;
   return spec;
-}
-
-std::unique_ptr<StageExecutor> make_stage(const StageSpec& from) {
-  auto stage = StageExecutor::create(from);
-  REQUIRE(stage.ok());
-  return *std::move(stage);
 }
 
 // Two sequences: 5 tokens in blocks 0, and 18 tokens in blocks 1 and 2.
