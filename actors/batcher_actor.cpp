@@ -196,9 +196,20 @@ bool BatcherActor::dispatch_step(TimePoint now) {
 }
 
 void BatcherActor::flush_outputs(TimePoint now) {
+  // All tokens, then all ends: a sequence has no tokens after its end.
+  StepTokens tokens;
+  std::vector<StreamEnd> ends;
   for (SchedulerOutput& output : scheduler_.take_outputs()) {
-    if (auto* end = std::get_if<StreamEnd>(&output)) tracer_.end(*end, now);
-    ports_->to_responder.send_any(output, now);
+    if (auto* some = std::get_if<StreamTokens>(&output)) {
+      tokens.streams.push_back(std::move(*some));
+    } else {
+      ends.push_back(std::get<StreamEnd>(std::move(output)));
+    }
+  }
+  if (!tokens.streams.empty()) ports_->to_responder.send(tokens, now);
+  for (StreamEnd& end : ends) {
+    tracer_.end(end, now);
+    ports_->to_responder.send(end, now);
   }
 }
 

@@ -129,8 +129,8 @@ bool IngressActor::take_answer(TimePoint now) {
     write_log(LogEvent(LogLevel::kError, "ingress", "message dropped")
                   .with("from", "responder")
                   .with("error", to_string(input->error())));
-  } else if (const auto* answer = std::get_if<ClientAnswer>(&**input)) {
-    forward(*answer, now);
+  } else if (auto* answers = std::get_if<ClientAnswers>(&**input)) {
+    for (ClientAnswer& answer : answers->answers) forward(answer, now);
   } else {
     send(ledger_.on_released(std::get<StreamReleased>(**input), now), now);
   }
@@ -138,10 +138,10 @@ bool IngressActor::take_answer(TimePoint now) {
   return true;
 }
 
-void IngressActor::forward(const ClientAnswer& answer, TimePoint now) {
+void IngressActor::forward(ClientAnswer& answer, TimePoint now) {
   const std::optional<ClientRoute> route = ledger_.on_answer(answer, now);
   if (!route) return;
-  const auto bytes = std::make_shared<const std::vector<std::byte>>(answer.frame);
+  const auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(answer.frame));
   send_to_client(*route, {transport::Frame(bytes, *bytes)}, now);
 }
 

@@ -47,7 +47,7 @@ class IngressActor final : public PollingActor {
   bool has_room() const { return ports_->to_responder.has_room(); }
   bool take_client_message(TimePoint now);
   bool take_answer(TimePoint now);
-  void forward(const ClientAnswer& answer, TimePoint now);
+  void forward(ClientAnswer& answer, TimePoint now);
   void send(IngressActions actions, TimePoint now);
   void send_to_client(const ClientRoute& route, const transport::Message& message, TimePoint now);
   void set_availability(const Availability& availability);

@@ -53,7 +53,7 @@ class OutPort {
     if (waiting_.empty() && link_.offer(std::move(encoded), now)) return;
     waiting_.push_back(std::move(encoded));
   }
-  // One of several alternatives: IngressInput, TokenizerInput, ...
+  // One of several alternatives: ResponderSignal, TokenizerInput, ...
   template <class... Ts>
   void send_any(const std::variant<Ts...>& message, TimePoint now) {
     std::visit([&](const auto& alternative) { send(alternative, now); }, message);

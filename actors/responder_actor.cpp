@@ -9,6 +9,8 @@ namespace sluice::actors {
 
 namespace {
 
+constexpr std::size_t kAnswersBytes = std::size_t{64} << 10;  // More go in a further message.
+
 std::vector<std::byte> encode_answer(const ServerMessage& message) {
   const transport::Message frames = transport::encode(message);
   const auto bytes = frames.front().bytes();
@@ -65,10 +67,27 @@ bool ResponderActor::take_one(InPort& port, TimePoint now) {
   return true;
 }
 
-void ResponderActor::send(const ResponderActions& actions, TimePoint now) {
+void ResponderActor::send(ResponderActions actions, TimePoint now) {
   for (const ResponderSignal& signal : actions.to_batcher) ports_->to_batcher.send_any(signal, now);
   for (const RequestEnded& ended : actions.ended) write_log(event_of(ended));
-  for (const IngressInput& answer : actions.to_ingress) ports_->to_ingress.send_any(answer, now);
+  ClientAnswers answers;
+  std::size_t answers_bytes = 0;
+  const auto send_answers = [&] {
+    if (!answers.answers.empty()) ports_->to_ingress.send(answers, now);
+    answers.answers.clear();
+    answers_bytes = 0;
+  };
+  for (StreamOutput& output : actions.to_ingress) {
+    if (auto* answer = std::get_if<ClientAnswer>(&output)) {
+      answers_bytes += answer->frame.size();
+      answers.answers.push_back(std::move(*answer));
+      if (answers_bytes >= kAnswersBytes) send_answers();
+    } else {
+      send_answers();  // They go before the release of their sequence.
+      ports_->to_ingress.send(std::get<StreamReleased>(output), now);
+    }
+  }
+  send_answers();
 }
 
 void ResponderActor::report(TimePoint now) {

@@ -40,7 +40,7 @@ class ResponderActor final : public PollingActor {
  private:
   bool take_one(InPort& port, TimePoint now);
   bool has_room() const { return ports_->to_ingress.has_room() && ports_->to_batcher.has_room(); }
-  void send(const ResponderActions& actions, TimePoint now);
+  void send(ResponderActions actions, TimePoint now);
 
   std::unique_ptr<ResponderPorts> ports_;
   std::shared_ptr<const Tokenizer> tokenizer_;  // The table refers to it.

@@ -66,10 +66,8 @@ LinkEnds make_link(const transport::Context& from, const transport::Context& to,
   return {InPort(std::move(in)), OutPort(std::move(out))};
 }
 
-ClientAnswer message_of(std::size_t bytes) {
-  ClientAnswer answer{{1}, {"12345678"}, false, {}};
-  answer.frame.resize(bytes);
-  return answer;
+ClientAnswers message_of(std::size_t bytes) {
+  return {{ClientAnswer{{1}, {"12345678"}, false, std::vector<std::byte>(bytes)}}};
 }
 
 // One end of each of two links, and what to do with what comes in.
@@ -106,7 +104,7 @@ class EchoActor final : public EndsActor {
  protected:
   void take_messages(TimePoint now) override {
     while (ends().out.has_room()) {
-      auto message = ends().in.receive<ClientAnswer>(now);
+      auto message = ends().in.receive<ClientAnswers>(now);
       if (!message) break;
       ends().out.send(**message, now);
       ends().in.consumed();
@@ -126,7 +124,7 @@ class AskActor final : public EndsActor {
  protected:
   void begin() override { ask(now()); }
   void take_messages(TimePoint now) override {
-    while (auto message = ends().in.receive<ClientAnswer>(now)) {
+    while (auto message = ends().in.receive<ClientAnswers>(now)) {
       benchmark::DoNotOptimize(message);
       ends().in.consumed();
       const TimePoint answered = this->now();
@@ -147,7 +145,7 @@ class AskActor final : public EndsActor {
     ends().out.send(message_, now);
   }
 
-  ClientAnswer message_;
+  ClientAnswers message_;
   std::size_t count_;
   std::shared_ptr<std::promise<std::vector<Duration>>> done_;
   std::vector<Duration> trips_;
@@ -173,7 +171,7 @@ class SourceActor final : public PollingActor {
 
  private:
   std::shared_ptr<OutPort> out_;
-  ClientAnswer message_;
+  ClientAnswers message_;
   std::size_t left_;
 };
 
@@ -190,7 +188,7 @@ class SinkActor final : public PollingActor {
   TimePoint next_timer() const override { return TimePoint::never(); }
   void advance(TimePoint now) override {
     in_->advance(now);
-    while (auto message = in_->receive<ClientAnswer>(now)) {
+    while (auto message = in_->receive<ClientAnswers>(now)) {
       benchmark::DoNotOptimize(message);
       in_->consumed();
       if (taken_++ == 0) first_ = now;

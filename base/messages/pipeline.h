@@ -1,11 +1,11 @@
 // The messages between the engine's own actors, as plain values, in the order of a request's way:
 //
-//   ingress  -> tokenizer : Submission, SequenceCancel              responder -> ingress : ClientAnswer, StreamReleased
+//   ingress  -> tokenizer : Submission, SequenceCancel              responder -> ingress : ClientAnswers, StreamReleased
 //   tokenizer -> batcher  : SequenceStart, SequenceCancel           ingress -> responder : StreamOpen, StreamAttach,
 //   batcher  -> stage 0   : StageBatch                                                     StreamCredit, StreamDetach
 //   stage i  -> stage i+1 : StageBatch with hidden states           tokenizer -> responder : StreamEnd
 //   last stage -> batcher : StepResult                              responder -> batcher : StreamStop, StreamPause
-//   batcher -> responder  : StreamTokens, StreamEnd
+//   batcher -> responder  : StepTokens, StreamEnd
 //
 // Cancels take the way of the request itself, so that one never overtakes what it cancels. The batcher alone feeds the
 // responder with tokens, so that none arrives after its sequence's end (docs/decisions/0002).
@@ -235,7 +235,7 @@ struct StreamDetach {
   friend bool operator==(const StreamDetach&, const StreamDetach&) = default;
 };
 
-// Batcher to responder.
+// In StepTokens.
 struct StreamTokens {
   SequenceId sequence;
   std::uint64_t first_index = 0;  // Of token_ids[0] in the output.
@@ -243,6 +243,13 @@ struct StreamTokens {
   std::vector<TokenLogprobs> logprobs;  // Empty, or one per token.
 
   friend bool operator==(const StreamTokens&, const StreamTokens&) = default;
+};
+
+// Batcher to responder: what came of one step, in one message, because a message costs more than the tokens in it.
+struct StepTokens {
+  std::vector<StreamTokens> streams;
+
+  friend bool operator==(const StepTokens&, const StepTokens&) = default;
 };
 
 // The last word on a sequence, from the batcher or, where the prompt could not be tokenized, from the tokenizer.
@@ -275,7 +282,7 @@ struct StreamPause {
   friend bool operator==(const StreamPause&, const StreamPause&) = default;
 };
 
-// Responder to ingress: encoded bytes (one ServerMessage) for a client, forwarded as they are.
+// In ClientAnswers: encoded bytes (one ServerMessage) for a client, forwarded as they are.
 struct ClientAnswer {
   SequenceId sequence;
   ClientRoute route;
@@ -284,6 +291,13 @@ struct ClientAnswer {
   bool shows_output = false;  // Tokens, or the Finished of a sequence that was not cancelled.
 
   friend bool operator==(const ClientAnswer&, const ClientAnswer&) = default;
+};
+
+// Responder to ingress: the answers that one input caused, in their order.
+struct ClientAnswers {
+  std::vector<ClientAnswer> answers;
+
+  friend bool operator==(const ClientAnswers&, const ClientAnswers&) = default;
 };
 
 // Responder to ingress: the sequence has ended (its admission credit returns), and whether its result is still kept
@@ -296,13 +310,13 @@ struct StreamReleased {
   friend bool operator==(const StreamReleased&, const StreamReleased&) = default;
 };
 
-using ResponderInput = std::variant<StreamOpen, StreamAttach, StreamCredit, StreamDetach, StreamTokens, StreamEnd>;
+using ResponderInput = std::variant<StreamOpen, StreamAttach, StreamCredit, StreamDetach, StepTokens, StreamEnd>;
+using IngressInput = std::variant<ClientAnswers, StreamReleased>;
 using ResponderSignal = std::variant<StreamStop, StreamPause>;
-using IngressInput = std::variant<ClientAnswer, StreamReleased>;
 
 // Every message that can travel on a link between our own actors.
 using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen,
-                                 StreamAttach, StreamCredit, StreamDetach, StreamTokens, StreamEnd, StreamStop,
-                                 StreamPause, ClientAnswer, StreamReleased>;
+                                 StreamAttach, StreamCredit, StreamDetach, StepTokens, StreamEnd, StreamStop,
+                                 StreamPause, ClientAnswers, StreamReleased>;
 
 }  // namespace sluice

@@ -26,11 +26,14 @@ namespace sluice {
 // One message as one frame: the codec's part, injected.
 using EncodeMessage = std::function<std::vector<std::byte>(const ServerMessage&)>;
 
+// To the ingress, before answers are joined to messages.
+using StreamOutput = std::variant<ClientAnswer, StreamReleased>;
+
 // Where a stream's answers go, for the length of one call.
 struct AnswerSink {
   const EncodeMessage& encode;
   std::uint32_t message_tokens_max;
-  std::vector<IngressInput>& answers;
+  std::vector<StreamOutput>& answers;
   std::uint64_t& tokens_total;
 };
 

@@ -107,6 +107,10 @@ void StreamTable::on(StreamDetach detach, TimePoint now, ResponderActions& out) 
   }
 }
 
+void StreamTable::on(StepTokens tokens, TimePoint now, ResponderActions& out) {
+  for (StreamTokens& stream : tokens.streams) on(std::move(stream), now, out);
+}
+
 void StreamTable::on(StreamTokens tokens, TimePoint now, ResponderActions& out) {
   const SequenceId sequence = tokens.sequence;
   const std::uint64_t count = tokens.token_ids.size();
@@ -209,7 +213,7 @@ void StreamTable::forget(SequenceId sequence, ResponderActions& out) {
 }
 
 void StreamTable::drop_ended_routes(const ResponderActions& out) {
-  for (const IngressInput& message : out.to_ingress) {
+  for (const StreamOutput& message : out.to_ingress) {
     const auto* answer = std::get_if<ClientAnswer>(&message);
     if (answer == nullptr || !answer->is_terminal) continue;
     const auto at = streams_of_route_.find(answer->route.bytes);

@@ -64,7 +64,7 @@ struct StreamTableConfig {
 };
 
 struct ResponderActions {
-  std::vector<IngressInput> to_ingress;  // In this order.
+  std::vector<StreamOutput> to_ingress;  // In this order.
   std::vector<ResponderSignal> to_batcher;
   std::vector<RequestEnded> ended;
 };
@@ -104,6 +104,7 @@ class StreamTable {
   void on(StreamAttach attach, TimePoint now, ResponderActions& out);
   void on(StreamCredit credit, TimePoint now, ResponderActions& out);
   void on(StreamDetach detach, TimePoint now, ResponderActions& out);
+  void on(StepTokens tokens, TimePoint now, ResponderActions& out);
   void on(StreamTokens tokens, TimePoint now, ResponderActions& out);
   void on(StreamEnd end, TimePoint now, ResponderActions& out);
 

@@ -194,7 +194,12 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
     case 6: return StreamAttach{{u64()}, route(), u64(), u64()};
     case 7: return StreamCredit{{u64()}, route(), u64()};
     case 8: return StreamDetach{route()};
-    case 9: return StreamTokens{{u64()}, u64(), tokens(), token_logprobs_list()};
+    case 9: {
+      StepTokens step;
+      step.streams.resize(below(5));
+      for (auto& stream : step.streams) stream = {{u64()}, u64(), tokens(), token_logprobs_list()};
+      return step;
+    }
     case 10: {
       StreamEnd end{{u64()}, reason(), usage(), times(), floats(), trace(), u64()};
       if (coin()) end.outcome = error();
@@ -203,11 +208,13 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
     case 11: return StreamStop{{u64()}, u32()};
     case 12: return StreamPause{{u64()}, coin()};
     case 13: {
-      ClientAnswer answer{{u64()}, route(), coin(), {}};
-      answer.frame.resize(below(200));
-      for (auto& byte : answer.frame) byte = static_cast<std::byte>(random_.next());
-      answer.shows_output = coin();
-      return answer;
+      ClientAnswers answers;
+      answers.answers.resize(below(5));
+      for (auto& answer : answers.answers) {
+        answer = {{u64()}, route(), coin(), std::vector<std::byte>(below(200)), coin()};
+        for (auto& byte : answer.frame) byte = static_cast<std::byte>(random_.next());
+      }
+      return answers;
     }
     default: return StreamReleased{{u64()}, coin(), u32()};
   }

@@ -38,8 +38,20 @@ std::size_t message_estimate_bytes(const StepResult& result) {
   return bytes;
 }
 
-std::size_t message_estimate_bytes(const StreamTokens& tokens) {
-  return kFixedBytes + numbers_bytes(tokens.token_ids) + estimate_bytes(tokens.logprobs);
+std::size_t message_estimate_bytes(const StepTokens& tokens) {
+  std::size_t bytes = kFixedBytes;
+  for (const StreamTokens& stream : tokens.streams) {
+    bytes += 40 + numbers_bytes(stream.token_ids) + estimate_bytes(stream.logprobs);
+  }
+  return bytes;
+}
+
+std::size_t message_estimate_bytes(const ClientAnswers& answers) {
+  std::size_t bytes = kFixedBytes;
+  for (const ClientAnswer& answer : answers.answers) {
+    bytes += 40 + padded_bytes(answer.route.bytes.size()) + padded_bytes(answer.frame.size());
+  }
+  return bytes;
 }
 
 std::size_t message_estimate_bytes(const LinkMessage& message) {
@@ -51,11 +63,11 @@ std::size_t message_estimate_bytes(const LinkMessage& message) {
   }
   if (const auto* batch = std::get_if<StageBatch>(&message)) return message_estimate_bytes(*batch);
   if (const auto* result = std::get_if<StepResult>(&message)) return message_estimate_bytes(*result);
-  if (const auto* tokens = std::get_if<StreamTokens>(&message)) return message_estimate_bytes(*tokens);
+  if (const auto* tokens = std::get_if<StepTokens>(&message)) return message_estimate_bytes(*tokens);
   if (const auto* end = std::get_if<StreamEnd>(&message)) {
     return kFixedBytes + numbers_bytes(end->prompt_logprobs) + estimate_bytes(end->trace);
   }
-  if (const auto* answer = std::get_if<ClientAnswer>(&message)) return kFixedBytes + padded_bytes(answer->frame.size());
+  if (const auto* answers = std::get_if<ClientAnswers>(&message)) return message_estimate_bytes(*answers);
   return kFixedBytes;
 }
 
@@ -79,11 +91,11 @@ LinkMessage read_link_message(const wire::LinkMessage::Reader& reader, Reading& 
     case wire::LinkMessage::STREAM_ATTACH: return read(reader.getStreamAttach(), reading);
     case wire::LinkMessage::STREAM_CREDIT: return read(reader.getStreamCredit(), reading);
     case wire::LinkMessage::STREAM_DETACH: return read(reader.getStreamDetach(), reading);
-    case wire::LinkMessage::STREAM_TOKENS: return read(reader.getStreamTokens(), reading);
+    case wire::LinkMessage::STEP_TOKENS: return read(reader.getStepTokens(), reading);
     case wire::LinkMessage::STREAM_END: return read(reader.getStreamEnd(), reading);
     case wire::LinkMessage::STREAM_STOP: return read(reader.getStreamStop(), reading);
     case wire::LinkMessage::STREAM_PAUSE: return read(reader.getStreamPause(), reading);
-    case wire::LinkMessage::CLIENT_ANSWER: return read(reader.getClientAnswer(), reading);
+    case wire::LinkMessage::CLIENT_ANSWERS: return read(reader.getClientAnswers(), reading);
     case wire::LinkMessage::STREAM_RELEASED: return read(reader.getStreamReleased(), reading);
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
@@ -134,8 +146,12 @@ Message encode(const StepResult& result) {
   return {codec::metadata_frame(result)};
 }
 
-Message encode(const StreamTokens& tokens) {
+Message encode(const StepTokens& tokens) {
   return {codec::metadata_frame(tokens)};
+}
+
+Message encode(const ClientAnswers& answers) {
+  return {codec::metadata_frame(answers)};
 }
 
 Message encode(const LinkMessage& message) {

@@ -21,7 +21,8 @@ Message encode(const LinkMessage& message);
 // As encode(LinkMessage{x}), without the copy.
 Message encode(const StageBatch& batch);
 Message encode(const StepResult& result);
-Message encode(const StreamTokens& tokens);
+Message encode(const StepTokens& tokens);
+Message encode(const ClientAnswers& answers);
 
 Result<LinkMessage> decode_link_message(const Message& message, const DecodeLimits& limits = {});
 

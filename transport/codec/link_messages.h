@@ -21,11 +21,11 @@ void write_message(const StreamOpen& open, wire::LinkMessage::Builder root);
 void write_message(const StreamAttach& attach, wire::LinkMessage::Builder root);
 void write_message(const StreamCredit& credit, wire::LinkMessage::Builder root);
 void write_message(const StreamDetach& detach, wire::LinkMessage::Builder root);
-void write_message(const StreamTokens& tokens, wire::LinkMessage::Builder root);
+void write_message(const StepTokens& tokens, wire::LinkMessage::Builder root);
 void write_message(const StreamEnd& end, wire::LinkMessage::Builder root);
 void write_message(const StreamStop& stop, wire::LinkMessage::Builder root);
 void write_message(const StreamPause& pause, wire::LinkMessage::Builder root);
-void write_message(const ClientAnswer& answer, wire::LinkMessage::Builder root);
+void write_message(const ClientAnswers& answers, wire::LinkMessage::Builder root);
 void write_message(const StreamReleased& released, wire::LinkMessage::Builder root);
 
 Submission read(const wire::Submission::Reader& reader, Reading& reading);
@@ -37,11 +37,11 @@ StreamOpen read(const wire::StreamOpen::Reader& reader, Reading& reading);
 StreamAttach read(const wire::StreamAttach::Reader& reader, Reading& reading);
 StreamCredit read(const wire::StreamCredit::Reader& reader, Reading& reading);
 StreamDetach read(const wire::StreamDetach::Reader& reader, Reading& reading);
-StreamTokens read(const wire::StreamTokens::Reader& reader, Reading& reading);
+StepTokens read(const wire::StepTokens::Reader& reader, Reading& reading);
 StreamEnd read(const wire::StreamEnd::Reader& reader, Reading& reading);
 StreamStop read(const wire::StreamStop::Reader& reader, Reading& reading);
 StreamPause read(const wire::StreamPause::Reader& reader, Reading& reading);
-ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading& reading);
+ClientAnswers read(const wire::ClientAnswers::Reader& reader, Reading& reading);
 StreamReleased read(const wire::StreamReleased::Reader& reader, Reading& reading);
 
 void write(const TimeLeft& left, wire::TimeLeft::Builder builder);
@@ -51,6 +51,7 @@ TimeLeft read(const wire::TimeLeft::Reader& reader, Reading& reading);
 std::size_t message_estimate_bytes(const LinkMessage& message);
 std::size_t message_estimate_bytes(const StageBatch& batch);
 std::size_t message_estimate_bytes(const StepResult& result);
-std::size_t message_estimate_bytes(const StreamTokens& tokens);
+std::size_t message_estimate_bytes(const StepTokens& tokens);
+std::size_t message_estimate_bytes(const ClientAnswers& answers);
 
 }  // namespace sluice::transport::codec

@@ -18,6 +18,39 @@ std::variant<FinishReason, Error> read_outcome(const wire::StreamEnd::Outcome::R
   return {};
 }
 
+void write_stream_tokens(const StreamTokens& tokens, wire::StreamTokens::Builder builder) {
+  builder.setSequence(tokens.sequence.value);
+  builder.setFirstIndex(tokens.first_index);
+  write_numbers(tokens.token_ids, [&](capnp::uint count) { return builder.initTokenIds(count); });
+  write_structs(
+      tokens.logprobs, [&](capnp::uint count) { return builder.initLogprobs(count); }, write_logprobs);
+}
+
+StreamTokens read_stream_tokens(const wire::StreamTokens::Reader& reader, Reading& reading) {
+  return {.sequence = {reader.getSequence()},
+          .first_index = reader.getFirstIndex(),
+          .token_ids = read_numbers<TokenId>(reader.getTokenIds()),
+          .logprobs = read_structs<TokenLogprobs>(reader.getLogprobs(), reading, read_logprobs)};
+}
+
+void write_answer(const ClientAnswer& answer, wire::ClientAnswer::Builder builder) {
+  builder.setSequence(answer.sequence.value);
+  builder.setRoute(as_data(answer.route));
+  builder.setIsTerminal(answer.is_terminal);
+  builder.setFrame(codec::as_data(answer.frame.data(), answer.frame.size()));
+  builder.setShowsOutput(answer.shows_output);
+}
+
+ClientAnswer read_answer(const wire::ClientAnswer::Reader& reader, Reading&) {
+  const auto frame = reader.getFrame();
+  const auto* bytes = reinterpret_cast<const std::byte*>(frame.begin());
+  return {.sequence = {reader.getSequence()},
+          .route = {read_bytes(reader.getRoute())},
+          .is_terminal = reader.getIsTerminal(),
+          .frame = std::vector<std::byte>(bytes, bytes + frame.size()),
+          .shows_output = reader.getShowsOutput()};
+}
+
 }  // namespace
 
 void write_message(const StreamOpen& open, wire::LinkMessage::Builder root) {
@@ -76,20 +109,14 @@ StreamDetach read(const wire::StreamDetach::Reader& reader, Reading&) {
   return {{read_bytes(reader.getRoute())}};
 }
 
-void write_message(const StreamTokens& tokens, wire::LinkMessage::Builder root) {
-  auto builder = root.initStreamTokens();
-  builder.setSequence(tokens.sequence.value);
-  builder.setFirstIndex(tokens.first_index);
-  write_numbers(tokens.token_ids, [&](capnp::uint count) { return builder.initTokenIds(count); });
+void write_message(const StepTokens& tokens, wire::LinkMessage::Builder root) {
+  auto builder = root.initStepTokens();
   write_structs(
-      tokens.logprobs, [&](capnp::uint count) { return builder.initLogprobs(count); }, write_logprobs);
+      tokens.streams, [&](capnp::uint count) { return builder.initStreams(count); }, write_stream_tokens);
 }
 
-StreamTokens read(const wire::StreamTokens::Reader& reader, Reading& reading) {
-  return {.sequence = {reader.getSequence()},
-          .first_index = reader.getFirstIndex(),
-          .token_ids = read_numbers<TokenId>(reader.getTokenIds()),
-          .logprobs = read_structs<TokenLogprobs>(reader.getLogprobs(), reading, read_logprobs)};
+StepTokens read(const wire::StepTokens::Reader& reader, Reading& reading) {
+  return {read_structs<StreamTokens>(reader.getStreams(), reading, read_stream_tokens)};
 }
 
 void write_message(const StreamEnd& end, wire::LinkMessage::Builder root) {
@@ -137,23 +164,14 @@ StreamPause read(const wire::StreamPause::Reader& reader, Reading&) {
   return {{reader.getSequence()}, reader.getPaused()};
 }
 
-void write_message(const ClientAnswer& answer, wire::LinkMessage::Builder root) {
-  auto builder = root.initClientAnswer();
-  builder.setSequence(answer.sequence.value);
-  builder.setRoute(as_data(answer.route));
-  builder.setIsTerminal(answer.is_terminal);
-  builder.setFrame(codec::as_data(answer.frame.data(), answer.frame.size()));
-  builder.setShowsOutput(answer.shows_output);
+void write_message(const ClientAnswers& answers, wire::LinkMessage::Builder root) {
+  auto builder = root.initClientAnswers();
+  write_structs(
+      answers.answers, [&](capnp::uint count) { return builder.initAnswers(count); }, write_answer);
 }
 
-ClientAnswer read(const wire::ClientAnswer::Reader& reader, Reading&) {
-  const auto frame = reader.getFrame();
-  const auto* bytes = reinterpret_cast<const std::byte*>(frame.begin());
-  return {.sequence = {reader.getSequence()},
-          .route = {read_bytes(reader.getRoute())},
-          .is_terminal = reader.getIsTerminal(),
-          .frame = std::vector<std::byte>(bytes, bytes + frame.size()),
-          .shows_output = reader.getShowsOutput()};
+ClientAnswers read(const wire::ClientAnswers::Reader& reader, Reading& reading) {
+  return {read_structs<ClientAnswer>(reader.getAnswers(), reading, read_answer)};
 }
 
 void write_message(const StreamReleased& released, wire::LinkMessage::Builder root) {

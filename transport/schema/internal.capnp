@@ -22,11 +22,11 @@ struct LinkMessage {
     streamAttach @7 :StreamAttach;
     streamCredit @8 :StreamCredit;
     streamDetach @9 :StreamDetach;
-    streamTokens @10 :StreamTokens;
+    stepTokens @10 :StepTokens;
     streamEnd @11 :StreamEnd;
     streamStop @12 :StreamStop;
     streamPause @13 :StreamPause;
-    clientAnswer @14 :ClientAnswer;
+    clientAnswers @14 :ClientAnswers;
     streamReleased @15 :StreamReleased;
   }
 }
@@ -177,6 +177,10 @@ struct StreamTokens {
   logprobs @3 :List(Client.TokenLogprobs);    # Empty, or one per token.
 }
 
+struct StepTokens {
+  streams @0 :List(StreamTokens);
+}
+
 struct StreamEnd {
   sequence @0 :UInt64;
   outcome :union {
@@ -206,6 +210,10 @@ struct ClientAnswer {
   isTerminal @2 :Bool;     # The attachment's last message.
   frame @3 :Data;          # One encoded ServerMessage.
   showsOutput @4 :Bool;    # Tokens, or the Finished of a sequence that was not cancelled.
+}
+
+struct ClientAnswers {
+  answers @0 :List(ClientAnswer);
 }
 
 struct StreamReleased {

@@ -81,7 +81,7 @@ std::optional<ResponderInput> SimulatedEngine::step(SplitMix64& random) {
     const auto first = sequence.script.tokens.begin() + static_cast<std::ptrdiff_t>(sequence.produced);
     StreamTokens tokens{at->first, sequence.produced, {first, first + static_cast<std::ptrdiff_t>(count)}, {}};
     sequence.produced += count;
-    return tokens;
+    return StepTokens{{std::move(tokens)}};
   }
   sequences_.erase(at);
   return end;
@@ -203,7 +203,7 @@ void SimulatedWorld::spread(IngressActions actions) {
 }
 
 void SimulatedWorld::spread(ResponderActions actions) {
-  for (IngressInput& message : actions.to_ingress) to_ingress_.push_back(std::move(message));
+  for (StreamOutput& message : actions.to_ingress) to_ingress_.push_back(std::move(message));
   for (ResponderSignal& signal : actions.to_batcher) signals_.emplace_back(signal, steps_);
 }
 
@@ -238,7 +238,7 @@ bool SimulatedWorld::deliver_to_responder(bool from_ingress) {
 
 bool SimulatedWorld::deliver_to_ingress() {
   if (to_ingress_.empty()) return false;
-  const IngressInput message = std::move(to_ingress_.front());
+  const StreamOutput message = std::move(to_ingress_.front());
   to_ingress_.pop_front();
   if (const auto* answer = std::get_if<ClientAnswer>(&message)) {
     const std::optional<ClientRoute> route = ledger_->on_answer(*answer, now_);

@@ -191,7 +191,7 @@ class SimulatedWorld {
   std::deque<std::pair<ResponderSignal, std::uint32_t>> signals_;  // With the step they were sent in.
   std::deque<ResponderInput> ingress_to_responder_;
   std::deque<ResponderInput> engine_to_responder_;
-  std::deque<IngressInput> to_ingress_;
+  std::deque<StreamOutput> to_ingress_;
   std::set<ClientRoute> unreported_losses_;
 };
 

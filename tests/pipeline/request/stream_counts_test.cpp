@@ -14,7 +14,7 @@ struct Desk {
     send(StreamOpen{{sequence}, "a", {"client"}, std::move(stop), {}, 0, credit_tokens});
   }
   void tokens(std::uint64_t sequence, std::uint64_t first_index, std::vector<TokenId> ids) {
-    send(StreamTokens{{sequence}, first_index, std::move(ids), {}});
+    send(StepTokens{{StreamTokens{{sequence}, first_index, std::move(ids), {}}}});
   }
   void end(std::uint64_t sequence, std::variant<FinishReason, Error> outcome) {
     send(StreamEnd{{sequence}, std::move(outcome), {}, {}, {}});

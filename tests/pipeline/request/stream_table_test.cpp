@@ -48,7 +48,7 @@ struct Desk {
     return send(StreamOpen{{sequence}, "a", kRoute, std::move(stop), {}, 0, credit_tokens});
   }
   ResponderActions tokens(std::uint64_t sequence, std::uint64_t first_index, std::vector<TokenId> ids) {
-    return send(StreamTokens{{sequence}, first_index, std::move(ids), {}});
+    return send(StepTokens{{StreamTokens{{sequence}, first_index, std::move(ids), {}}}});
   }
   ResponderActions end(std::uint64_t sequence, std::variant<FinishReason, Error> outcome = FinishReason::kLength) {
     return send(StreamEnd{{sequence}, std::move(outcome), {kPromptTokens, 99, 1}, {1, 2, 3, 4}, {-0.5f}});
@@ -63,7 +63,7 @@ struct Desk {
 
   ResponderActions note(ResponderActions out) {
     table.check_invariants();
-    for (const IngressInput& message : out.to_ingress) {
+    for (const StreamOutput& message : out.to_ingress) {
       if (const auto* release = std::get_if<StreamReleased>(&message)) released.push_back(*release);
       const auto* answer = std::get_if<ClientAnswer>(&message);
       if (answer == nullptr) continue;

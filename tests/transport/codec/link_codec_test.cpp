@@ -52,9 +52,11 @@ TEST_SUITE("transport/codec/link_codec") {
       const LinkMessage batch = random.link_message(3);
       const LinkMessage result = random.link_message(4);
       const LinkMessage tokens = random.link_message(9);
+      const LinkMessage answers = random.link_message(13);
       CHECK(same(encode(std::get<StageBatch>(batch)), encode(batch)));
       CHECK(same(encode(std::get<StepResult>(result)), encode(result)));
-      CHECK(same(encode(std::get<StreamTokens>(tokens)), encode(tokens)));
+      CHECK(same(encode(std::get<StepTokens>(tokens)), encode(tokens)));
+      CHECK(same(encode(std::get<ClientAnswers>(answers)), encode(answers)));
     }
   }
 
