@@ -30,14 +30,16 @@ struct MatrixView {
   }  // NOLINT(google-explicit-constructor)
 };
 
-// Weights as they lie in a mapped file: contiguous row-major [rows, columns], f32 or bf16, aligned to nothing.
-// A vector (norm weights, a bias) has one row.
+// Weights as they lie in a mapped file: row-major [rows, columns], f32 or bf16, aligned to nothing; a shard of a matrix
+// may be some of its columns. A vector (norm weights, a bias) has one row.
 struct WeightView {
   const void* data = nullptr;
   DType dtype = DType::kF32;
   std::size_t rows = 0;
   std::size_t columns = 0;
+  std::size_t row_stride = 0;  // Elements from a row to the next; 0: columns.
 
+  std::size_t stride() const { return row_stride == 0 ? columns : row_stride; }
   bool empty() const { return data == nullptr; }
 };
 

@@ -10,7 +10,7 @@
 namespace sluice::kernels {
 
 inline float weight_at(const WeightView& weight, std::size_t row, std::size_t column) {
-  const std::size_t index = row * weight.columns + column;
+  const std::size_t index = row * weight.stride() + column;
   const auto* bytes = static_cast<const unsigned char*>(weight.data) + index * size_bytes(weight.dtype);
   if (weight.dtype == DType::kF32) {
     float value;

@@ -73,6 +73,7 @@ struct LinearTask {
   std::size_t x_stride;
   std::size_t tokens;
   const void* w;
+  std::size_t w_stride;
   std::size_t k;
   const void* bias;  // Null: none.
   bool bias_is_bf16;

@@ -41,6 +41,7 @@ void run_linear(const CpuContext& context, LinearKernel kernel, MatrixView<const
                         .x_stride = x.row_stride,
                         .tokens = x.rows,
                         .w = w.data,
+                        .w_stride = w.stride(),
                         .k = w.columns,
                         .bias = options.bias.data,
                         .bias_is_bf16 = options.bias.dtype == DType::kBF16,

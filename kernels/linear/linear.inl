@@ -48,7 +48,7 @@ inline void linear_tile(const LinearTask& task, std::size_t t, std::size_t n) {
   const void* x[Tokens];
   const void* w[Rows];
   for (std::size_t i = 0; i < Tokens; ++i) x[i] = offset(task.x, (t + i) * task.x_stride * Dot::kXBytes);
-  for (std::size_t j = 0; j < Rows; ++j) w[j] = offset(task.w, (n + j) * task.k * Dot::kWBytes);
+  for (std::size_t j = 0; j < Rows; ++j) w[j] = offset(task.w, (n + j) * task.w_stride * Dot::kWBytes);
 
   Vec sums[Tokens][Rows];
   for (std::size_t i = 0; i < Tokens; ++i) {

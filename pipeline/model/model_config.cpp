@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/json_reader.h"
 
 namespace sluice {
@@ -156,15 +155,6 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& model_dir) {
   const auto text = read_small_file(path, kConfigBytesMax);
   if (!text.ok()) return text.error();
   return parse_model_config(*text, path.string());
-}
-
-std::uint64_t weights_bytes(const ModelConfig& config, std::uint32_t first_layer, std::uint32_t num_layers,
-                            bool is_first, bool is_last, DType dtype) {
-  std::uint64_t bytes = 0;
-  for (const auto& tensor : decoder_tensors(config, first_layer, num_layers, is_first, is_last)) {
-    bytes += tensor.elements() * size_bytes(dtype);
-  }
-  return bytes;
 }
 
 std::uint64_t kv_bytes_per_token_per_layer(const ModelConfig& config, DType compute) {

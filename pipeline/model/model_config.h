@@ -99,12 +99,6 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& model_dir);
 // The architectures that parse_model_config knows.
 std::vector<std::string_view> supported_architectures();
 
-// Bytes of the weights that a stage keeps resident: layers [first_layer, first_layer + num_layers), with is_first the
-// embedding table, with is_last the final norm and the output head (with tied embeddings the table, counted once where
-// a stage is both). The layers must exist. `dtype` is that of the weights in memory.
-std::uint64_t weights_bytes(const ModelConfig& config, std::uint32_t first_layer, std::uint32_t num_layers,
-                            bool is_first, bool is_last, DType dtype);
-
 // Bytes of keys and values of one token in one layer. `compute` is the dtype of the KV cache: f32 or bf16.
 std::uint64_t kv_bytes_per_token_per_layer(const ModelConfig& config, DType compute);
 

@@ -11,6 +11,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kElementsPerDraw = 8;
+constexpr std::array<float, kElementsPerDraw> kOnes = {1, 1, 1, 1, 1, 1, 1, 1};
 
 void store(float value, std::size_t index, DType dtype, std::byte* to) {
   if (dtype == DType::kF32) {
@@ -36,17 +37,18 @@ std::array<float, kElementsPerDraw> draw(std::uint64_t key, std::uint64_t counte
 
 void draw_weights(const DecoderTensor& tensor, const ModelConfig& config, std::size_t begin, std::size_t end,
                   DType dtype, std::byte* to) {
-  if (tensor.is_vector) {
-    for (std::size_t i = begin; i < end; ++i) store(1.0f, i, dtype, to);
-    return;
-  }
   constexpr float kRootOf12 = 3.4641016f;
   const float scale = config.initializer_range * kRootOf12 * 0x1p-16f;
   const std::uint64_t key = XXH3_64bits(tensor.name.data(), tensor.name.size());
-  for (std::size_t i = begin; i < end;) {
-    const auto values = draw(key, i / kElementsPerDraw, scale);
-    for (std::size_t j = i % kElementsPerDraw; j < kElementsPerDraw && i < end; ++j, ++i)
-      store(values[j], i, dtype, to);
+  for (std::size_t row = begin; row < end; ++row) {
+    const std::uint64_t whole = (tensor.first_row + row) * tensor.whole_columns + tensor.first_column;
+    for (std::size_t i = 0; i < tensor.columns;) {
+      const std::uint64_t index = whole + i;
+      const auto values = tensor.is_vector ? kOnes : draw(key, index / kElementsPerDraw, scale);
+      for (std::size_t j = index % kElementsPerDraw; j < kElementsPerDraw && i < tensor.columns; ++j, ++i) {
+        store(values[j], row * tensor.columns + i, dtype, to);
+      }
+    }
   }
 }
 

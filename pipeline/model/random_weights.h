@@ -1,5 +1,5 @@
 // Weights that mean nothing, for a model of which only config.json is there: each element is a function of its tensor's
-// name and its index alone, the same on every machine and for every cut into stages.
+// name and its index in the whole tensor alone, the same on every machine and for every cut into stages.
 //
 //   norms      1
 //   matrices   uniform around 0 with standard deviation initializer_range: element i of a tensor is
@@ -18,7 +18,7 @@
 
 namespace sluice {
 
-// Elements [begin, end) of the tensor, to where they lie in `to`, the whole tensor's memory. `dtype` is f32, or bf16,
+// Rows [begin, end) of the tensor, which may be a shard, to where they lie in `to`, its memory. `dtype` is f32, or bf16,
 // which is the same rounded.
 void draw_weights(const DecoderTensor& tensor, const ModelConfig& config, std::size_t begin, std::size_t end,
                   DType dtype, std::byte* to);

@@ -30,11 +30,11 @@ float element(const std::byte* bytes, DType dtype) {
   return 0.0f;
 }
 
-// Elements [begin, end) of a tensor.
-void convert(const TensorView& from, std::size_t begin, std::size_t end, DType dtype, std::byte* to) {
-  const std::size_t from_size = size_bytes(*from.dtype);
-  for (std::size_t i = begin; i < end; ++i) {
-    const float value = element(from.bytes.data() + i * from_size, *from.dtype);
+// `count` elements.
+void convert(const std::byte* from, DType from_dtype, std::size_t count, DType dtype, std::byte* to) {
+  const std::size_t from_size = size_bytes(from_dtype);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = element(from + i * from_size, from_dtype);
     if (dtype == DType::kF32) {
       std::memcpy(to + i * sizeof(float), &value, sizeof(value));
     } else {
@@ -63,52 +63,67 @@ class StageWeights::Loader {
   }
 
   Result<kernels::WeightView> load(const DecoderTensor& tensor) {
-    const auto data = weights_.checkpoint_ ? read(tensor) : draw(tensor);
-    if (!data.ok()) return data.error();
-    return kernels::WeightView{*data, dtype_, static_cast<std::size_t>(tensor.rows),
-                               static_cast<std::size_t>(tensor.columns)};
+    return weights_.checkpoint_ ? read(tensor) : draw(tensor);
   }
 
  private:
-  Result<const std::byte*> read(const DecoderTensor& tensor) {
+  Result<kernels::WeightView> read(const DecoderTensor& tensor) {
     const std::vector<std::uint64_t> shape =
-        tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
+        tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.whole_rows, tensor.whole_columns};
     auto found = weights_.checkpoint_->find(tensor.name, shape);
     if (!found.ok()) return found.error();
     if (!found->dtype.has_value()) {
       return Error{ErrorCode::kModelLoadFailed,
                    "tensor '" + tensor.name + "' has dtype " + std::string(found->dtype_name) + ", not supported"};
     }
-    will_need(found->bytes);
+    const std::size_t from_size = size_bytes(*found->dtype);
+    const auto row = [&](std::size_t index) {
+      const std::uint64_t first = (tensor.first_row + index) * tensor.whole_columns + tensor.first_column;
+      return found->bytes.subspan(static_cast<std::size_t>(first) * from_size,
+                                  static_cast<std::size_t>(tensor.columns) * from_size);
+    };
+    if (tensor.columns == tensor.whole_columns) {
+      will_need({row(0).data(), static_cast<std::size_t>(tensor.elements()) * from_size});
+    }
     if (*found->dtype == dtype_) {
       in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
-        touch(found->bytes.subspan(begin * size_bytes(dtype_), (end - begin) * size_bytes(dtype_)));
+        for (std::size_t i = begin; i < end; ++i) touch(row(i));
       });
-      return found->bytes.data();
+      return view(tensor, row(0).data(), static_cast<std::size_t>(tensor.whole_columns));
     }
     const auto converted = allocate(tensor);
     if (!converted.ok()) return converted.error();
-    in_pieces(tensor, [&](std::size_t begin, std::size_t end) { convert(*found, begin, end, dtype_, *converted); });
-    return static_cast<const std::byte*>(*converted);
+    in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        convert(row(i).data(), *found->dtype, static_cast<std::size_t>(tensor.columns), dtype_,
+                *converted + i * static_cast<std::size_t>(tensor.columns) * size_bytes(dtype_));
+      }
+    });
+    return view(tensor, *converted, static_cast<std::size_t>(tensor.columns));
   }
 
-  Result<const std::byte*> draw(const DecoderTensor& tensor) {
+  Result<kernels::WeightView> draw(const DecoderTensor& tensor) {
     const auto drawn = allocate(tensor);
     if (!drawn.ok()) return drawn.error();
     in_pieces(tensor,
               [&](std::size_t begin, std::size_t end) { draw_weights(tensor, config_, begin, end, dtype_, *drawn); });
-    return static_cast<const std::byte*>(*drawn);
+    return view(tensor, *drawn, static_cast<std::size_t>(tensor.columns));
   }
 
-  // Fills elements [begin, end) at a time, so that progress shows inside a large tensor as well.
+  kernels::WeightView view(const DecoderTensor& tensor, const std::byte* data, std::size_t stride) const {
+    return {data, dtype_, static_cast<std::size_t>(tensor.rows), static_cast<std::size_t>(tensor.columns), stride};
+  }
+
+  // Fills rows [begin, end) at a time, so that progress shows inside a large tensor as well.
   template <class Fill>
   void in_pieces(const DecoderTensor& tensor, const Fill& fill) {
-    const auto elements = static_cast<std::size_t>(tensor.elements());
-    const std::size_t piece = kProgressBytes / size_bytes(dtype_);
-    for (std::size_t begin = 0; begin < elements; begin += piece) {
-      const std::size_t end = std::min(elements, begin + piece);
+    const auto rows = static_cast<std::size_t>(tensor.rows);
+    const std::size_t row_bytes = static_cast<std::size_t>(tensor.columns) * size_bytes(dtype_);
+    const std::size_t piece = std::max<std::size_t>(1, kProgressBytes / row_bytes);
+    for (std::size_t begin = 0; begin < rows; begin += piece) {
+      const std::size_t end = std::min(rows, begin + piece);
       fill(begin, end);
-      report((end - begin) * size_bytes(dtype_));
+      report((end - begin) * row_bytes);
     }
   }
 
@@ -178,10 +193,11 @@ Result<StageWeights> StageWeights::make(std::optional<Checkpoint> checkpoint, co
   SLUICE_CHECK(dtype == DType::kF32 || dtype == DType::kBF16);
   StageWeights weights(std::move(checkpoint));
   weights.layers.resize(range.num_layers);
-  const auto total = weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype);
+  const auto total =
+      weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype, range.shard);
   Loader loader(weights, config, dtype, progress, total);
   for (const auto& tensor :
-       decoder_tensors(config, range.first_layer, range.num_layers, range.is_first, range.is_last)) {
+       decoder_tensors(config, range.first_layer, range.num_layers, range.is_first, range.is_last, range.shard)) {
     const auto view = loader.load(tensor);
     if (!view.ok()) return view.error();
     place(weights, tensor, range.first_layer) = *view;

@@ -1,7 +1,8 @@
 // The weights of one stage in memory, as kernels take them.
 //
-// A tensor whose dtype in the file is the one asked for is used straight from the mapping: resident once for all
-// processes of a machine that serve the model. Any other is converted into memory of its own.
+// A tensor whose dtype in the file is the one asked for is used straight from the mapping, a shard's rows or columns
+// too: resident once for all processes of a machine that serve the model. Any other is converted into memory of its
+// own.
 //
 // Owns:   the checkpoint's mappings, and the tensors that were converted or drawn.
 // Thread: immutable once loaded.
@@ -39,12 +40,13 @@ struct LayerWeights {
   kernels::WeightView down;
 };
 
-// Which part of the model a stage has.
+// Which part of the model a stage's rank has.
 struct LayerRange {
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
   bool is_first = false;
   bool is_last = false;
+  Shard shard = {};
 };
 
 class StageWeights {
@@ -61,10 +63,10 @@ class StageWeights {
   // Of those, the bytes that are not the mapped file's.
   std::uint64_t converted_bytes() const { return converted_bytes_; }
 
-  kernels::WeightView embedding;  // First stage, else empty.
+  kernels::WeightView embedding;  // First stage, else empty. Of a shard: its share of the vocabulary.
   std::vector<LayerWeights> layers;
   kernels::WeightView final_norm;   // Last stage, else empty.
-  kernels::WeightView output_head;  // Last stage, else empty; may be the embedding.
+  kernels::WeightView output_head;  // Last stage, else empty; may be the embedding. Shared out as that is.
 
  private:
   class Loader;

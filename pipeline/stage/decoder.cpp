@@ -14,33 +14,35 @@ namespace sluice {
 using kernels::CpuContext;
 using kernels::MatrixView;
 
-Result<Decoder> Decoder::create(const ModelConfig& config, const StageWeights& weights, const DecoderOptions& options) {
-  Decoder decoder(config, weights);
+Result<Decoder> Decoder::create(const ModelConfig& config, const Shard& shard, const StageWeights& weights,
+                                const DecoderOptions& options) {
+  Decoder decoder(config, shard, weights);
   if (auto allocated = decoder.allocate(options); !allocated.ok()) return allocated.error();
   decoder.inverse_frequencies_ = scaled_inverse_frequencies(config.rope, config.attention.head_dim);
   return decoder;
 }
 
 Result<void> Decoder::allocate(const DecoderOptions& options) {
-  const auto& attention = config_->attention;
+  const auto& attention = config_.attention;
   const std::size_t rows = options.max_batch_tokens;
   const std::size_t head_dim = attention.head_dim;
   const std::size_t query_columns = attention.num_attention_heads * head_dim;
   const std::size_t key_columns = attention.num_key_value_heads * head_dim;
-  const std::size_t intermediate = config_->feed_forward.intermediate_size;
+  const std::size_t intermediate = config_.feed_forward.intermediate_size;
   struct Part {
     AlignedBuffer<float>* buffer;
     std::size_t columns;
   };
   for (const Part& part :
-       {Part{&normed_, config_->hidden_size}, Part{&queries_, query_columns}, Part{&keys_, key_columns},
+       {Part{&normed_, config_.hidden_size}, Part{&queries_, query_columns}, Part{&keys_, key_columns},
         Part{&values_, key_columns}, Part{&attended_, query_columns}, Part{&gate_, intermediate},
-        Part{&up_, intermediate}, Part{&cosines_, head_dim / 2}, Part{&sines_, head_dim / 2}}) {
+        Part{&up_, intermediate}, Part{&cosines_, head_dim / 2}, Part{&sines_, head_dim / 2},
+        Part{&partial_, is_whole_ ? 0 : config_.hidden_size}}) {
     auto buffer = AlignedBuffer<float>::allocate("activations", rows, part.columns);
     if (!buffer.ok()) return buffer.error();
     *part.buffer = *std::move(buffer);
   }
-  const std::size_t columns_max = std::max({std::size_t{config_->hidden_size}, query_columns, intermediate});
+  const std::size_t columns_max = std::max({std::size_t{config_.hidden_size}, query_columns, intermediate});
   auto input = LinearInput::create(options.compute, rows, columns_max);
   if (!input.ok()) return input.error();
   linear_input_ = *std::move(input);
@@ -55,16 +57,37 @@ Result<void> Decoder::allocate(const DecoderOptions& options) {
   return {};
 }
 
-void Decoder::embed(const CpuContext& context, std::span<const TokenId> token_ids, MatrixView<float> hidden) const {
-  kernels::embed_tokens(context, weights_->embedding, token_ids, hidden);
+Result<void> Decoder::embed(const CpuContext& context, kernels::Communicator* ranks,
+                            std::span<const TokenId> token_ids, MatrixView<float> hidden) const {
+  if (is_whole_) {
+    kernels::embed_tokens(context, weights_->embedding, token_ids, hidden);
+    return {};
+  }
+  // Rows of tokens that others have are zero: their sum is exact.
+  for (std::size_t i = 0; i < token_ids.size(); ++i) {
+    const auto id = static_cast<std::uint64_t>(token_ids[i]);
+    const MatrixView<float> row(hidden.row(i), 1, hidden.columns);
+    if (id < vocabulary_.begin || id >= vocabulary_.end) {
+      std::fill_n(row.data, row.columns, 0.0f);
+    } else {
+      const auto local = static_cast<TokenId>(id - vocabulary_.begin);
+      kernels::embed_tokens(context, weights_->embedding, std::span(&local, 1), row);
+    }
+  }
+  SLUICE_CHECK(ranks != nullptr);
+  return ranks->all_reduce_sum({hidden.data, hidden.rows * hidden.columns});
 }
 
-void Decoder::forward(const CpuContext& context, std::span<const BatchEntry> entries, MatrixView<float> hidden) {
+Result<void> Decoder::forward(const CpuContext& context, kernels::Communicator* ranks,
+                              std::span<const BatchEntry> entries, MatrixView<float> hidden) {
   prepare(context, entries, hidden.rows);
   for (std::uint32_t index = 0; index < weights_->layers.size(); ++index) {
     attend(context, index, hidden);
+    if (auto added = add_partial(ranks, hidden); !added.ok()) return added;
     feed_forward(context, index, hidden);
+    if (auto added = add_partial(ranks, hidden); !added.ok()) return added;
   }
+  return {};
 }
 
 void Decoder::prepare(const CpuContext& context, std::span<const BatchEntry> entries, std::size_t num_tokens) {
@@ -83,8 +106,8 @@ void Decoder::prepare(const CpuContext& context, std::span<const BatchEntry> ent
 void Decoder::attend(const CpuContext& context, std::uint32_t index, MatrixView<float> hidden) {
   const auto& layer = weights_->layers[index];
   const std::size_t rows = hidden.rows;
-  const std::size_t head_dim = config_->attention.head_dim;
-  const MatrixView<float> normed(normed_.data(), rows, config_->hidden_size);
+  const std::size_t head_dim = config_.attention.head_dim;
+  const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
   const MatrixView<float> queries(queries_.data(), rows, layer.query.rows);
   const MatrixView<float> keys(keys_.data(), rows, layer.key.rows);
   const MatrixView<float> values(values_.data(), rows, layer.value.rows);
@@ -92,7 +115,7 @@ void Decoder::attend(const CpuContext& context, std::uint32_t index, MatrixView<
   const MatrixView<const float> cosines(cosines_.data(), rows, inverse_frequencies_.size());
   const MatrixView<const float> sines(sines_.data(), rows, inverse_frequencies_.size());
 
-  kernels::rms_norm(context, hidden, layer.input_norm, config_->rms_norm_eps, normed);
+  kernels::rms_norm(context, hidden, layer.input_norm, config_.rms_norm_eps, normed);
   linear_input_.set(context, normed);
   linear_input_.apply(context, layer.query, queries);
   linear_input_.apply(context, layer.key, keys);
@@ -104,23 +127,37 @@ void Decoder::attend(const CpuContext& context, std::uint32_t index, MatrixView<
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   kernels::paged_attention(context, entries_, queries, cache, scale, attended);
   linear_input_.set(context, attended);
-  linear_input_.apply(context, layer.attention_output, hidden, {.accumulate = true});
+  add_output(context, layer.attention_output, hidden);
 }
 
 void Decoder::feed_forward(const CpuContext& context, std::uint32_t index, MatrixView<float> hidden) {
   const auto& layer = weights_->layers[index];
   const std::size_t rows = hidden.rows;
-  const MatrixView<float> normed(normed_.data(), rows, config_->hidden_size);
+  const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
   const MatrixView<float> gate(gate_.data(), rows, layer.gate.rows);
   const MatrixView<float> up(up_.data(), rows, layer.up.rows);
 
-  kernels::rms_norm(context, hidden, layer.post_attention_norm, config_->rms_norm_eps, normed);
+  kernels::rms_norm(context, hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
   linear_input_.set(context, normed);
   linear_input_.apply(context, layer.gate, gate);
   linear_input_.apply(context, layer.up, up);
   kernels::swiglu(context, gate, up, gate);
   linear_input_.set(context, gate);
-  linear_input_.apply(context, layer.down, hidden, {.accumulate = true});
+  add_output(context, layer.down, hidden);
+}
+
+void Decoder::add_output(const CpuContext& context, const kernels::WeightView& w, MatrixView<float> hidden) {
+  if (is_whole_) return linear_input_.apply(context, w, hidden, {.accumulate = true});
+  linear_input_.apply(context, w, {partial_.data(), hidden.rows, hidden.columns});
+}
+
+Result<void> Decoder::add_partial(kernels::Communicator* ranks, MatrixView<float> hidden) {
+  if (is_whole_) return {};
+  SLUICE_CHECK(ranks != nullptr);
+  const std::size_t count = hidden.rows * hidden.columns;
+  if (auto summed = ranks->all_reduce_sum({partial_.data(), count}); !summed.ok()) return summed;
+  for (std::size_t i = 0; i < count; ++i) hidden.data[i] += partial_.data()[i];
+  return {};
 }
 
 }  // namespace sluice

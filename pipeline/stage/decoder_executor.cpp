@@ -22,6 +22,7 @@ struct DecoderExecutor::Parts {
   BatchCheck batch_check;
   std::unique_ptr<kernels::ThreadPool> pool;
   kernels::CpuContext context;
+  kernels::Communicator* ranks = nullptr;
   std::optional<Decoder> decoder;
   std::optional<OutputStage> output;  // Last stage.
   AlignedBuffer<float> hidden;        // Last stage: [max_batch_tokens, hidden_size]. The others fill what they send.
@@ -51,13 +52,13 @@ Result<std::unique_ptr<StageExecutor>> DecoderExecutor::create(const StageSpec& 
   auto parts = std::make_unique<Parts>(std::move(config), range, *std::move(weights), limits);
   parts->pool = *std::move(pool);
   parts->context = {spec.path, parts->pool.get()};
-  auto decoder = Decoder::create(parts->config, parts->weights,
+  auto decoder = Decoder::create(parts->config, spec.shard, parts->weights,
                                  {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens});
   if (!decoder.ok()) return decoder.error();
   parts->decoder = *std::move(decoder);
   if (range.is_last) {
     auto output = OutputStage::create(parts->config, parts->weights,
-                                      {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences});
+                                      {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences, spec.shard});
     if (!output.ok()) return output.error();
     parts->output = *std::move(output);
     auto hidden = AlignedBuffer<float>::allocate("activations", spec.max_batch_tokens, parts->config.hidden_size);
@@ -89,13 +90,19 @@ Result<StageOutput> DecoderExecutor::run(const StageBatch& batch) {
   }
   if (rows > 0) {
     if (parts.range.is_first) {
-      parts.decoder->embed(parts.context, batch.token_ids, hidden);
+      auto embedded = parts.decoder->embed(parts.context, parts.ranks, batch.token_ids, hidden);
+      if (!embedded.ok()) return embedded.error();
     } else {
       std::memcpy(hidden.data, batch.hidden.values.data(), rows * hidden_size * sizeof(float));
     }
-    parts.decoder->forward(parts.context, batch.entries, hidden);
+    auto computed = parts.decoder->forward(parts.context, parts.ranks, batch.entries, hidden);
+    if (!computed.ok()) return computed.error();
   }
-  if (parts.output.has_value()) return StageOutput(parts.output->run(parts.context, batch, hidden));
+  if (parts.output.has_value()) {
+    auto result = parts.output->run(parts.context, parts.ranks, batch, hidden);
+    if (!result.ok()) return result.error();
+    return StageOutput(*std::move(result));
+  }
 
   HiddenStates states;
   states.rows = static_cast<std::uint32_t>(rows);
@@ -103,6 +110,10 @@ Result<StageOutput> DecoderExecutor::run(const StageBatch& batch) {
   states.values = {hidden.data, rows * hidden_size};
   states.owner = std::move(sent);
   return StageOutput(passed_on(batch, std::move(states)));
+}
+
+void DecoderExecutor::join(kernels::Communicator* ranks) {
+  parts_->ranks = ranks;
 }
 
 void DecoderExecutor::forget_sequences() {

@@ -22,6 +22,7 @@ class DecoderExecutor final : public StageExecutor {
   ~DecoderExecutor() override;
 
   Result<StageOutput> run(const StageBatch& batch) override;
+  void join(kernels::Communicator* ranks) override;
   void forget_sequences() override;
 
   bool is_first() const override;

@@ -25,6 +25,7 @@ class MockExecutor final : public StageExecutor {
   MockExecutor(const StageSpec& spec, ModelConfig config, std::unique_ptr<DeviceClock> clock);
 
   Result<StageOutput> run(const StageBatch& batch) override;
+  void join(kernels::Communicator*) override {}  // Each rank has the whole answer.
   void forget_sequences() override { open_.clear(); }
 
   bool is_first() const override { return range_.is_first; }

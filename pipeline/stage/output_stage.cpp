@@ -33,6 +33,18 @@ Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWe
   auto logits = AlignedBuffer<float>::allocate("logits", stage.group_rows_, config.vocab_size);
   if (!logits.ok()) return logits.error();
   stage.logits_ = *std::move(logits);
+  if (!options.shard.is_whole()) {
+    // Zeroed: what no share fills travels too.
+    stage.shares_max_ = (config.vocab_size + options.shard.num_ranks - 1) / options.shard.num_ranks;
+    auto part = AlignedBuffer<float>::allocate("logits", stage.group_rows_, stage.shares_max_);
+    if (!part.ok()) return part.error();
+    stage.part_ = *std::move(part);
+    std::fill_n(stage.part_.data(), stage.group_rows_ * stage.shares_max_, 0.0f);
+    auto parts = AlignedBuffer<float>::allocate("logits", stage.group_rows_ * options.shard.num_ranks,
+                                                stage.shares_max_);
+    if (!parts.ok()) return parts.error();
+    stage.parts_ = *std::move(parts);
+  }
   auto input = LinearInput::create(options.compute, stage.group_rows_, config.hidden_size);
   if (!input.ok()) return input.error();
   stage.linear_input_ = *std::move(input);
@@ -40,7 +52,8 @@ Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWe
   return stage;
 }
 
-StepResult OutputStage::run(const CpuContext& context, const StageBatch& batch, MatrixView<const float> hidden) {
+Result<StepResult> OutputStage::run(const CpuContext& context, kernels::Communicator* ranks, const StageBatch& batch,
+                                    MatrixView<const float> hidden) {
   StepResult result;
   result.epoch = batch.epoch;
   result.step = batch.step;
@@ -48,7 +61,8 @@ StepResult OutputStage::run(const CpuContext& context, const StageBatch& batch, 
   const std::size_t vocab_size = config_->vocab_size;
   for (std::size_t begin = 0; begin < rows_.size(); begin += group_rows_) {
     const auto group = std::span(rows_).subspan(begin, std::min(group_rows_, rows_.size() - begin));
-    compute_logits(context, group, hidden);
+    if (auto computed = compute_logits(context, ranks, group, hidden); !computed.ok()) return computed.error();
+    if (ranks != nullptr && ranks->rank() != 0) continue;
     // At most one range per thread, so that each has a sampler to itself.
     const std::size_t grain = (group.size() + samplers_.size() - 1) / samplers_.size();
     context.parallel(group.size(), grain, [&](std::size_t first, std::size_t last) {
@@ -57,6 +71,7 @@ StepResult OutputStage::run(const CpuContext& context, const StageBatch& batch, 
       }
     });
   }
+  if (ranks != nullptr && ranks->rank() != 0) return StepResult{batch.epoch, batch.step, {}, {}, {}};
   return result;
 }
 
@@ -94,7 +109,8 @@ void OutputStage::plan_rows(const StageBatch& batch, StepResult& result) {
   }
 }
 
-void OutputStage::compute_logits(const CpuContext& context, std::span<const Row> rows, MatrixView<const float> hidden) {
+Result<void> OutputStage::compute_logits(const CpuContext& context, kernels::Communicator* ranks,
+                                         std::span<const Row> rows, MatrixView<const float> hidden) {
   const std::size_t hidden_size = config_->hidden_size;
   const MatrixView<float> normed(normed_.data(), rows.size(), hidden_size);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -102,7 +118,29 @@ void OutputStage::compute_logits(const CpuContext& context, std::span<const Row>
   }
   kernels::rms_norm(context, normed, weights_->final_norm, config_->rms_norm_eps, normed);
   linear_input_.set(context, normed);
-  linear_input_.apply(context, weights_->output_head, {logits_.data(), rows.size(), config_->vocab_size});
+  if (options_.shard.is_whole()) {
+    linear_input_.apply(context, weights_->output_head, {logits_.data(), rows.size(), config_->vocab_size});
+    return {};
+  }
+  SLUICE_CHECK(ranks != nullptr);
+  const std::size_t columns = weights_->output_head.rows;
+  linear_input_.apply(context, weights_->output_head, {part_.data(), rows.size(), columns, shares_max_});
+  return gather_logits(*ranks, rows.size());
+}
+
+Result<void> OutputStage::gather_logits(kernels::Communicator& ranks, std::size_t num_rows) {
+  const std::size_t part_size = num_rows * shares_max_;
+  const std::uint32_t num_ranks = options_.shard.num_ranks;
+  auto gathered = ranks.all_gather({part_.data(), part_size}, {parts_.data(), num_ranks * part_size});
+  if (!gathered.ok() || ranks.rank() != 0) return gathered;
+  for (std::uint32_t rank = 0; rank < num_ranks; ++rank) {
+    const ShardRange share = share_of(config_->vocab_size, {rank, num_ranks});
+    for (std::size_t i = 0; i < num_rows; ++i) {
+      std::memcpy(logits_.data() + i * config_->vocab_size + share.begin,
+                  parts_.data() + rank * part_size + i * shares_max_, share.size() * sizeof(float));
+    }
+  }
+  return {};
 }
 
 void OutputStage::finish_row(const CpuContext& context, const Row& row, std::span<const float> logits,

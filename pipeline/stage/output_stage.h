@@ -12,6 +12,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/messages/pipeline.h"
+#include "kernels/collective/communicator.h"
 #include "kernels/cpu/context.h"
 #include "pipeline/model/model_config.h"
 #include "pipeline/model/stage_weights.h"
@@ -27,6 +28,7 @@ struct OutputStageOptions {
   std::uint32_t threads = 1;
   std::uint32_t max_batch_tokens = 0;
   std::uint32_t max_open_sequences = 0;
+  Shard shard = {};
 };
 
 class OutputStage {
@@ -41,8 +43,10 @@ class OutputStage {
   void update(const StageBatch& batch) { open_.update(batch); }
 
   // Samples and log-probabilities from hidden [T, hidden_size], the residual stream after the last layer. After
-  // update().
-  StepResult run(const kernels::CpuContext& context, const StageBatch& batch, kernels::MatrixView<const float> hidden);
+  // update(). `ranks` is null for a whole stage; of several, rank 0 alone samples, and the others' results are empty.
+  // Errors: those of the communicator.
+  Result<StepResult> run(const kernels::CpuContext& context, kernels::Communicator* ranks, const StageBatch& batch,
+                         kernels::MatrixView<const float> hidden);
 
   // A new epoch: its sequences are all opened anew.
   void forget_sequences() { open_.clear(); }
@@ -74,8 +78,10 @@ class OutputStage {
       : config_(&config), weights_(&weights), options_(options), open_(options.max_open_sequences) {}
 
   void plan_rows(const StageBatch& batch, StepResult& result);
-  void compute_logits(const kernels::CpuContext& context, std::span<const Row> rows,
-                      kernels::MatrixView<const float> hidden);
+  // logits_ of the rows, of all the vocabulary.
+  Result<void> compute_logits(const kernels::CpuContext& context, kernels::Communicator* ranks,
+                              std::span<const Row> rows, kernels::MatrixView<const float> hidden);
+  Result<void> gather_logits(kernels::Communicator& ranks, std::size_t num_rows);
   void finish_row(const kernels::CpuContext& context, const Row& row, std::span<const float> logits,
                   Sampler& sampler) const;
 
@@ -90,6 +96,10 @@ class OutputStage {
   LinearInput linear_input_;
   AlignedBuffer<float> normed_;  // [group_rows_, hidden_size]
   AlignedBuffer<float> logits_;  // [group_rows_, vocab_size]
+  // Of a shard: its part of the logits, [group_rows_, shares_max_], and everybody's, one after another.
+  std::size_t shares_max_ = 0;  // Columns of the largest share of the vocabulary.
+  AlignedBuffer<float> part_;
+  AlignedBuffer<float> parts_;
 };
 
 }  // namespace sluice

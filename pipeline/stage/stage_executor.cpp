@@ -39,6 +39,7 @@ Result<void> check_spec(const StageSpec& spec, const ModelConfig& config) {
     return invalid("layers " + std::to_string(spec.first_layer) + " to " + std::to_string(end) +
                    " (exclusive) of a model of " + std::to_string(config.num_hidden_layers));
   }
+  if (auto checked = check_shard(config, spec.shard); !checked.ok()) return checked.error();
   if (!is_f32_or_bf16(spec.dtype))
     return invalid("dtype is " + std::string(to_string(spec.dtype)) + ", not f32 or bf16");
   if (!is_f32_or_bf16(spec.compute)) {
@@ -65,7 +66,7 @@ Result<void> check_spec(const StageSpec& spec, const ModelConfig& config) {
 
 LayerRange layer_range(const StageSpec& spec, const ModelConfig& config) {
   return {spec.first_layer, spec.num_layers, spec.first_layer == 0,
-          spec.first_layer + spec.num_layers == config.num_hidden_layers};
+          spec.first_layer + spec.num_layers == config.num_hidden_layers, spec.shard};
 }
 
 BatchLimits batch_limits(const StageSpec& spec, const ModelConfig& config) {

@@ -1,4 +1,4 @@
-// One pipeline stage on one device: runs its layers for micro-batches, keeps the keys and values of its blocks, and on
+// One pipeline stage on one device, or one rank of several that share a stage: runs its layers for micro-batches, keeps the keys and values of its blocks, and on
 // the last stage samples. An interface: DecoderExecutor (decoder_executor.h) computes, MockExecutor (mock_executor.h)
 // gives known answers.
 //
@@ -8,7 +8,8 @@
 //            run(): kProtocolViolation for a batch that breaks a rule of base/messages/pipeline.h, out of range as it
 //            may be. A refused batch has changed nothing.
 // Invariant: the result of a sequence depends on its own tokens, seed and options and on the model alone: not on its
-//            neighbours in the batch, on chunks, on block numbers or on where stages are cut.
+//            neighbours in the batch, on chunks, on block numbers or on where stages are cut. The number of ranks
+//            changes the order of some sums.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "base/messages/pipeline.h"
 #include "base/mock_model.h"
 #include "base/weights_kind.h"
+#include "kernels/collective/communicator.h"
 #include "kernels/cpu/isa_path.h"
 #include "pipeline/model/model_config.h"
 #include "pipeline/model/stage_weights.h"
@@ -34,6 +36,7 @@ struct StageSpec {
   MockCosts mock;                            // kMock.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;  // 1 or more. Layer 0 makes the first stage, the model's last the last.
+  Shard shard = {};              // Which rank of a tensor-parallel stage it is.
   DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
   DType compute = DType::kBF16;  // Of activations into matrix products, and of the KV cache: f32 or bf16.
                                  // bf16 needs bf16 weights.
@@ -63,6 +66,10 @@ class StageExecutor {
 
   // One step. The batch's hidden states need to live until the call returns. Epoch and step are passed on, not judged.
   virtual Result<StageOutput> run(const StageBatch& batch) = 0;
+
+  // Where a rank of several meets the others, in run(): it waits there until they have come, and fails with
+  // kTransportLost if they cannot. Before the first run() of an epoch; must outlive the last. Null: nowhere.
+  virtual void join(kernels::Communicator* ranks) = 0;
 
   // Closes every sequence, for a new epoch. Keys and values stay where they are: nobody reads them before writing.
   virtual void forget_sequences() = 0;

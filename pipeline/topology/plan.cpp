@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "pipeline/model/decoder_tensors.h"
+
 namespace sluice::topology {
 namespace {
 

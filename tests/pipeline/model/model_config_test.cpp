@@ -1,3 +1,4 @@
+#include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/model_config.h"
 
 #include <doctest/doctest.h>

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 
 #include "base/random.h"
+#include "kernels/collective/shared_memory.h"
 #include "tests/support/paths.h"
 
 namespace sluice::test {
@@ -66,16 +68,48 @@ Pipeline::Pipeline(const PipelineOptions& options) : options_(options) {
     spec.block_tokens = options.block_tokens;
     spec.num_blocks = options.num_blocks;
     spec.max_batch_tokens = options.max_batch_tokens;
+    stages_.push_back(make_ranks(spec));
+  }
+}
+
+std::vector<Pipeline::Rank> Pipeline::make_ranks(StageSpec spec) const {
+  std::shared_ptr<kernels::SharedMemoryGroup> group;
+  if (options_.ranks > 1) group = kernels::SharedMemoryGroup::create(options_.ranks);
+  std::vector<Rank> ranks(options_.ranks);
+  for (std::uint32_t rank = 0; rank < options_.ranks; ++rank) {
+    spec.shard = {rank, options_.ranks};
     auto stage = StageExecutor::create(spec);
     INFO((stage.ok() ? "" : stage.error().message));
     REQUIRE(stage.ok());
-    stages_.push_back(*std::move(stage));
+    ranks[rank].executor = *std::move(stage);
+    if (group == nullptr) continue;
+    ranks[rank].communicator = group->join(rank);
+    ranks[rank].executor->join(ranks[rank].communicator.get());
   }
+  return ranks;
+}
+
+Result<StageOutput> Pipeline::run_stage(std::vector<Rank>& ranks, const StageBatch& batch) {
+  if (ranks.size() == 1) return ranks[0].executor->run(batch);
+  std::vector<std::optional<Result<StageOutput>>> outputs(ranks.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+      threads.emplace_back([&, rank] { outputs[rank] = ranks[rank].executor->run(batch); });
+    }
+  }
+  for (const auto& output : outputs) {
+    REQUIRE(output->ok() == outputs[0]->ok());
+    if (!output->ok() || !std::holds_alternative<StageBatch>(**output)) continue;
+    CHECK(std::ranges::equal(std::get<StageBatch>(**output).hidden.values,
+                             std::get<StageBatch>(**outputs[0]).hidden.values));
+  }
+  return std::move(*outputs[0]);
 }
 
 Result<StepResult> Pipeline::run(StageBatch batch) {
   for (std::size_t i = 0;; ++i) {
-    auto output = stages_[i]->run(batch);
+    auto output = run_stage(stages_[i], batch);
     if (!output.ok()) return output.error();
     if (auto* result = std::get_if<StepResult>(&*output)) return std::move(*result);
     batch = std::get<StageBatch>(*std::move(output));

@@ -31,6 +31,7 @@ struct PipelineOptions {
   std::uint32_t block_tokens = 16;
   std::uint32_t num_blocks = 64;
   std::uint32_t max_batch_tokens = 128;
+  std::uint32_t ranks = 1;  // Of each stage, in shared memory, each on a thread of its own.
 };
 
 // A request of a test, and what came of it.
@@ -60,13 +61,21 @@ class Pipeline {
   // One batch through all stages.
   Result<StepResult> run(StageBatch batch);
 
-  StageExecutor& stage(std::size_t index) { return *stages_[index]; }
+  StageExecutor& stage(std::size_t index, std::uint32_t rank = 0) { return *stages_[index][rank].executor; }
   std::size_t num_stages() const { return stages_.size(); }
   const PipelineOptions& options() const { return options_; }
 
  private:
+  struct Rank {
+    std::unique_ptr<kernels::Communicator> communicator;  // Null for one rank.
+    std::unique_ptr<StageExecutor> executor;
+  };
+  std::vector<Rank> make_ranks(StageSpec spec) const;
+  // What rank 0 puts out. Fails the test where the ranks disagree.
+  static Result<StageOutput> run_stage(std::vector<Rank>& ranks, const StageBatch& batch);
+
   PipelineOptions options_;
-  std::vector<std::unique_ptr<StageExecutor>> stages_;
+  std::vector<std::vector<Rank>> stages_;
   std::uint64_t next_sequence_ = 1;
   std::uint64_t next_step_ = 1;
 };

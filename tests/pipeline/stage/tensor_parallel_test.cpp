@@ -1,0 +1,154 @@
+// Stages of several ranks against one rank, and against what transformers computes (tests/golden).
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "kernels/collective/shared_memory.h"
+#include "tests/pipeline/stage/pipeline_fixture.h"
+#include "tests/support/paths.h"
+
+namespace sluice {
+namespace {
+
+using test::Generation;
+using test::Pipeline;
+using test::PipelineOptions;
+
+const auto kStoryteller = test::source_path("examples/models/storyteller-llama");
+
+nlohmann::json golden_cases() {
+  std::ifstream in(test::source_path("tests/golden/storyteller-llama.json"));
+  REQUIRE(in.good());
+  return nlohmann::json::parse(in);
+}
+
+Generation generation_of(const nlohmann::json& golden, std::uint32_t max_tokens) {
+  Generation generation{golden["ids"].get<std::vector<TokenId>>()};
+  generation.max_tokens = max_tokens;
+  generation.logprobs.prompt = true;
+  generation.logprobs.output = true;
+  generation.logprobs.top = 2;
+  generation.logprobs.digest = true;
+  return generation;
+}
+
+Generation run(const PipelineOptions& options, Generation generation) {
+  Pipeline pipeline(options);
+  pipeline.generate({&generation});
+  return generation;
+}
+
+PipelineOptions options_for(std::uint32_t ranks) {
+  return {.model_dir = kStoryteller, .path = kernels::best_isa_path(), .ranks = ranks};
+}
+
+bool is_clear(const TokenLogprobs& at) {
+  return at.top.size() < 2 || at.top[0].logprob - at.top[1].logprob > 1e-2;
+}
+
+// Tokens equal as long as the first choice is clear, and log-probabilities within 1e-4 until then.
+void check_close(const Generation& found, const Generation& expected) {
+  REQUIRE(found.prompt_logprobs.size() == expected.prompt_logprobs.size());
+  for (std::size_t i = 0; i < found.prompt_logprobs.size(); ++i) {
+    CHECK(std::abs(found.prompt_logprobs[i] - expected.prompt_logprobs[i]) < 1e-4f);
+  }
+  for (std::size_t i = 0; i < expected.output.size() && is_clear(expected.output_logprobs[i]); ++i) {
+    CHECK(found.output[i] == expected.output[i]);
+    CHECK(std::abs(found.output_logprobs[i].logprob - expected.output_logprobs[i].logprob) < 1e-4f);
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("pipeline/stage tensor parallel") {
+  TEST_CASE("2 and 4 ranks give the tokens and log-probabilities of one, and of transformers") {
+    const auto golden = golden_cases();
+    Pipeline one(options_for(1));
+    Pipeline two(options_for(2));
+    Pipeline four(options_for(4));
+    for (const auto& each : golden) {
+      CAPTURE(each["text"].get<std::string>());
+      Generation expected = generation_of(each, 32);
+      Generation of_two = expected;
+      Generation of_four = expected;
+      one.generate({&expected});
+      two.generate({&of_two});
+      four.generate({&of_four});
+      check_close(of_two, expected);
+      check_close(of_four, expected);
+    }
+  }
+
+  TEST_CASE("the bits do not depend on cuts, chunks or neighbours, for a number of ranks") {
+    const auto golden = golden_cases();
+    const Generation request = generation_of(golden[0], 12);
+    const Generation expected = run(options_for(2), request);
+    PipelineOptions cut = options_for(2);
+    cut.cuts = {2, 3};
+    CHECK(run(cut, request).digests() == expected.digests());
+    Generation chunked = request;
+    chunked.chunk_tokens = 3;
+    chunked = run(options_for(2), chunked);
+    CHECK(chunked.digests() == expected.digests());
+    CHECK(chunked.prompt_logprobs == expected.prompt_logprobs);
+
+    Pipeline pipeline(options_for(2));
+    Generation beside = request;
+    Generation other = generation_of(golden[1], 12);
+    pipeline.generate({&other, &beside});
+    CHECK(beside.digests() == expected.digests());
+  }
+
+  TEST_CASE("compute in bf16: ranks agree with one another, and with one within its rounding") {
+    PipelineOptions options = options_for(2);
+    options.dtype = DType::kBF16;
+    options.compute = DType::kBF16;
+    const auto golden = golden_cases();
+    const Generation found = run(options, generation_of(golden[0], 4));
+    options.ranks = 1;
+    const Generation expected = run(options, generation_of(golden[0], 4));
+    for (std::size_t i = 0; i < found.prompt_logprobs.size(); ++i) {
+      CHECK(std::abs(found.prompt_logprobs[i] - expected.prompt_logprobs[i]) < 0.25f);
+    }
+  }
+
+  TEST_CASE("sampled tokens are those of rank 0, which alone answers") {
+    Generation sampled{{16, 17, 18}};
+    sampled.sampling = {.temperature = 0.8f};
+    sampled.seed = 7;
+    sampled.max_tokens = 16;
+    const Generation a = run(options_for(2), sampled);
+    PipelineOptions cut = options_for(2);
+    cut.cuts = {3};
+    CHECK(run(cut, sampled).output == a.output);
+    CHECK(a.output.size() == 16);
+  }
+
+  TEST_CASE("a rank's memory is its share") {
+    Pipeline one(options_for(1));
+    Pipeline two(options_for(2));
+    CHECK(two.stage(0, 0).kv_cache_bytes() * 2 == one.stage(0).kv_cache_bytes());
+    CHECK(two.stage(0, 0).weights_bytes() < one.stage(0).weights_bytes() * 51 / 100);
+  }
+
+  TEST_CASE("a rank whose group is over fails its step") {
+    const auto group = kernels::SharedMemoryGroup::create(2);
+    StageSpec spec = test::small_stage(0, 6);
+    spec.shard = {0, 2};
+    const auto stage = test::make_stage(spec);
+    const auto ranks = group->join(0);
+    stage->join(ranks.get());
+    group->abandon();
+    StageBatch batch{.epoch = {1}, .step = {1}, .token_ids = {16}};
+    batch.opened.push_back({{1}, {}, 0, {}, 1, {}});
+    batch.entries.push_back({{1}, 0, 1, true, false, -1, {BlockId{0}}});
+    const auto output = stage->run(batch);
+    REQUIRE_FALSE(output.ok());
+    CHECK(output.error().code == ErrorCode::kTransportLost);
+  }
+}
+
+}  // namespace sluice
