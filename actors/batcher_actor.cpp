@@ -40,10 +40,10 @@ void BatcherActor::attach(const PipelineReady& ready) {
   supervisor_ = ready.supervisor;
   is_broken_ = false;
   const TimePoint now = this->now();
-  auto link = transport::LinkOut::connect(context_, ready.input_address, {"batcher", 0, ready.epoch},
-                                          settings_.link_limits, now);
-  if (!link.ok()) return report_broken("the batcher cannot reach the first stage: " + link.error().message);
-  ports_->to_first_stage.emplace(std::move(*link));
+  auto links =
+      OutGroup::connect(context_, ready.input_addresses, {"batcher", 0, ready.epoch}, settings_.link_limits, now);
+  if (!links.ok()) return report_broken("the batcher cannot reach the first stage: " + links.error().message);
+  ports_->to_first_stage = std::move(*links);
   if (ready.epoch > ports_->from_last_stage.epoch()) {
     ports_->from_last_stage.set_epoch(ready.epoch);
     ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
@@ -52,8 +52,8 @@ void BatcherActor::attach(const PipelineReady& ready) {
 }
 
 void BatcherActor::detach(const PipelineLost& lost) {
-  if (is_up()) former_stats_.add_totals(ports_->to_first_stage->stats(now()));
-  ports_->to_first_stage.reset();
+  if (is_up()) former_stats_.add_totals(ports_->to_first_stage.stats(now()));
+  ports_->to_first_stage = {};
   idle_.end(now());
   in_flight_.clear();
   tracer_.forget_steps();
@@ -75,7 +75,7 @@ void BatcherActor::watch(transport::Poller& poller) const {
   poller.add(ports_->from_responder);
   poller.add(ports_->from_last_stage);
   poller.add(ports_->to_responder);
-  if (is_up()) poller.add(*ports_->to_first_stage);
+  poller.add(ports_->to_first_stage);
 }
 
 TimePoint BatcherActor::next_timer() const {
@@ -91,7 +91,7 @@ void BatcherActor::advance(TimePoint now) {
   ports_->to_responder.advance(now);
   const auto lost_result = ports_->from_last_stage.advance(now);
   if (is_up()) {
-    const auto lost_input = ports_->to_first_stage->advance(now);
+    const auto lost_input = ports_->to_first_stage.advance(now);
     if (lost_input) report_broken("the link to the first stage was lost: " + *lost_input);
     if (lost_result) report_broken("the link from the last stage was lost: " + *lost_result);
   }
@@ -181,7 +181,7 @@ bool BatcherActor::take_result(TimePoint now) {
 
 bool BatcherActor::dispatch_step(TimePoint now) {
   if (!is_up() || is_broken_) return false;
-  if (!ports_->to_first_stage->has_room() || !ports_->to_responder.has_room()) return false;
+  if (!ports_->to_first_stage.has_room() || !ports_->to_responder.has_room()) return false;
   std::optional<StageBatch> batch = scheduler_.plan(now);
   if (!batch) {
     if (in_flight_.empty()) idle_.begin(now);
@@ -191,7 +191,7 @@ bool BatcherActor::dispatch_step(TimePoint now) {
   batch->idle_us = whole_us(idle_.take());
   tracer_.dispatch(*batch, now);
   in_flight_.push_back({batch->step, now + settings_.step_timeout});
-  ports_->to_first_stage->send(*batch, now);
+  ports_->to_first_stage.send(*batch, now);
   return true;
 }
 
@@ -221,13 +221,12 @@ void BatcherActor::report(TimePoint now) {
   snapshot.counts = scheduler_.counts();
   snapshot.sequences_paused = scheduler_.num_paused();
   snapshot.idle_us_total = whole_us(idle_.total(now));
-  LinkSenderStats to_first_stage = is_up() ? ports_->to_first_stage->stats(now) : LinkSenderStats{};
+  LinkSenderStats to_first_stage = ports_->to_first_stage.stats(now);
   to_first_stage.add_totals(former_stats_);
-  const std::string last_stage = "stage-" + std::to_string(settings_.num_stages - 1);
-  snapshot.links.out = {{"responder", ports_->to_responder.stats(now)}, {"stage-0", to_first_stage}};
+  snapshot.links.out = {{"responder", ports_->to_responder.stats(now)}, {settings_.first_stage, to_first_stage}};
   snapshot.links.in = {{"tokenizer", ports_->from_tokenizer.stats()},
                        {"responder", ports_->from_responder.stats()},
-                       {last_stage, ports_->from_last_stage.stats()}};
+                       {settings_.last_stage, ports_->from_last_stage.stats()}};
   caf::anon_send(report_to(), std::move(snapshot));
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "actors/control_messages.h"
+#include "actors/out_group.h"
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
 #include "pipeline/schedule/idle_time.h"
@@ -27,14 +28,15 @@ struct BatcherPorts {
   InPort from_responder;
   InPort from_last_stage;
   OutPort to_responder;
-  std::optional<OutPort> to_first_stage;  // While the pipeline is up.
+  OutGroup to_first_stage;  // While the pipeline is up.
 };
 
 struct BatcherSettings {
   SchedulerConfig scheduler;
   transport::LinkLimits link_limits;  // Toward the first stage.
   Duration step_timeout = std::chrono::seconds(30);
-  std::uint32_t num_stages = 1;
+  std::string first_stage = "stage-0";  // As metrics call them.
+  std::string last_stage = "stage-0";
 };
 
 class BatcherActor final : public PollingActor {
@@ -56,7 +58,7 @@ class BatcherActor final : public PollingActor {
     TimePoint overdue;
   };
 
-  bool is_up() const { return ports_->to_first_stage.has_value(); }
+  bool is_up() const { return !ports_->to_first_stage.empty(); }
   void attach(const PipelineReady& ready);
   void detach(const PipelineLost& lost);
   void report_broken(const std::string& reason);

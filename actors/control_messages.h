@@ -7,12 +7,15 @@
 //   engine     -> everyone : Stop, ReportTo                              supervisor, ingress -> engine : EngineReport
 //   everyone   -> metrics  : snapshots (metrics/snapshot.h), StageStats by way of the supervisor where they are remote
 //
+//   owner      -> stage    : JoinGroup (local_groups.h), to ranks that meet in memory
+//
 // A stage's owner is the supervisor in the head process, the worker actor elsewhere.
 #pragma once
 
 #include <caf/all.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -24,8 +27,8 @@ namespace sluice::actors {
 // All stages of the epoch are loaded and connected: connect to stage 0 and expect results of that epoch.
 struct PipelineReady {
   Epoch epoch;
-  std::string input_address;
-  caf::actor supervisor;  // Wants to hear of PipelineBroken.
+  std::vector<std::string> input_addresses;  // Of each rank of stage 0.
+  caf::actor supervisor;                     // Wants to hear of PipelineBroken.
 };
 
 // The epoch is over: sequences in flight fail with the error.

@@ -91,7 +91,8 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.prefix_cache = plan.topology.batcher.prefix_cache;
   settings.link_limits = link_limits(plan.topology.links.settings());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
-  settings.num_stages = static_cast<std::uint32_t>(plan.stages.size());
+  settings.first_stage = "stage-" + name_of(plan.stages.front());
+  settings.last_stage = "stage-" + name_of(plan.stages[plan.stages.size() - plan.stages.back().shard.num_ranks]);
   return settings;
 }
 
@@ -101,9 +102,17 @@ metrics::EngineFacts engine_facts(const topology::Plan& plan, const Model& model
   facts.kernel_path = model.kernel_path;
   facts.max_requests = plan.topology.ingress.max_requests;
   facts.pipeline_depth = plan.pipeline_depth;
-  for (const topology::StagePlan& stage : plan.stages) {
-    facts.stages.push_back({topology::layers_to_string(stage.first_layer, stage.num_layers),
-                            topology::to_string(stage.place), stage.worker.empty() ? "head" : stage.worker});
+  std::string sender = "batcher";  // Rank 0 of the stage before.
+  for (std::size_t first = 0; first < plan.stages.size(); first += plan.stages[first].shard.num_ranks) {
+    const std::size_t next = first + plan.stages[first].shard.num_ranks;
+    const std::string receiver = next == plan.stages.size() ? "batcher" : "stage-" + name_of(plan.stages[next]);
+    for (std::size_t i = first; i < next; ++i) {
+      const topology::StagePlan& stage = plan.stages[i];
+      facts.stages.push_back({name_of(stage), topology::layers_to_string(stage.first_layer, stage.num_layers),
+                              topology::to_string(stage.place), stage.worker.empty() ? "head" : stage.worker, sender,
+                              i == first ? receiver : ""});
+    }
+    sender = "stage-" + name_of(plan.stages[first]);
   }
   return facts;
 }

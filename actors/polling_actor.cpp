@@ -45,13 +45,12 @@ void PollingActor::act() noexcept {
                                                      report_interval_ = wish.interval;
                                                      report_at_ = now();
                                                    });
-  transport::Poller poller;
   while (!is_stopping_) {
     take_mail(behavior);
     if (is_stopping_) break;
     report_if_due(now());
     advance(now());
-    if (!is_stopping_) sleep(poller);
+    if (!is_stopping_) sleep(std::min(next_timer(), report_at_));
   }
   close();
   report_to_ = nullptr;
@@ -70,12 +69,17 @@ void PollingActor::take_mail(caf::behavior& behavior) {
   }
 }
 
-void PollingActor::sleep(transport::Poller& poller) {
+bool PollingActor::wait_for_event() {
+  if (mailbox().empty()) sleep(TimePoint::never());
+  return mailbox().empty();
+}
+
+void PollingActor::sleep(TimePoint until) {
   if (!mailbox().try_block()) return;
-  poller.clear();
-  poller.add_fd(wake_fd_);
-  watch(poller);
-  poller.wait(clock_, std::min(next_timer(), report_at_));
+  poller_.clear();
+  poller_.add_fd(wake_fd_);
+  watch(poller_);
+  poller_.wait(clock_, until);
   mailbox().try_unblock();
   std::uint64_t count = 0;
   [[maybe_unused]] const auto bytes = read(wake_fd_, &count, sizeof count);

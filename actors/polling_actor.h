@@ -47,15 +47,19 @@ class PollingActor : public caf::blocking_actor {
   }
   const caf::actor& report_to() const { return report_to_; }  // Null until ReportTo.
 
+  // Waits in the middle of advance() for what watch() names, or mail: false if there is mail, which ends such a wait.
+  bool wait_for_event();
+
   void stop() { is_stopping_ = true; }
   TimePoint now() const { return clock_.now(); }
 
  private:
   void report_at(TimePoint now);
   void take_mail(caf::behavior& behavior);
-  void sleep(transport::Poller& poller);
+  void sleep(TimePoint until);
 
   SteadyClock clock_;
+  transport::Poller poller_;
   int wake_fd_ = -1;
   bool is_stopping_ = false;
   caf::actor report_to_;

@@ -43,15 +43,16 @@ class OutPort {
 
   template <class T>
   void send(const T& message, TimePoint now) {
-    transport::Message encoded = [&] {
-      if constexpr (requires { transport::encode(message); }) {
-        return transport::encode(message);
-      } else {
-        return transport::encode(LinkMessage{message});
-      }
-    }();
-    if (waiting_.empty() && link_.offer(std::move(encoded), now)) return;
-    waiting_.push_back(std::move(encoded));
+    if constexpr (requires { transport::encode(message); }) {
+      send_encoded(transport::encode(message), now);
+    } else {
+      send_encoded(transport::encode(LinkMessage{message}), now);
+    }
+  }
+  // To several ports: encode once.
+  void send_encoded(transport::Message message, TimePoint now) {
+    if (waiting_.empty() && link_.offer(std::move(message), now)) return;
+    waiting_.push_back(std::move(message));
   }
   // One of several alternatives: ResponderSignal, TokenizerInput, ...
   template <class... Ts>

@@ -13,6 +13,7 @@ namespace {
 bool same_stage(const StageAssign& a, StageAssign b) {
   b.epoch = a.epoch;
   b.input_address = a.input_address;
+  b.exchange_address = a.exchange_address;
   b.links = a.links;
   b.report_interval_ms = a.report_interval_ms;
   return a == b;
@@ -38,6 +39,7 @@ Result<StageSpec> make_spec(const StageAssign& assign) {
   spec.mock = assign.mock;
   spec.first_layer = assign.first_layer;
   spec.num_layers = assign.num_layers;
+  spec.shard = {assign.rank, assign.num_ranks};
   spec.dtype = assign.dtype;
   spec.compute = assign.compute;
   spec.path = *path;
@@ -56,6 +58,7 @@ StageActor::StageActor(caf::actor_config& config, transport::Context context, ca
 caf::message_handler StageActor::make_behavior() {
   return {[this](const StageAssign& message) { assign(message); },
           [this](const StageConnect& message) { connect(message); },
+          [this](const JoinGroup& message) { group_ = message.group; },
           [this](const StageRelease&) {
             release();
             executor_.reset();
@@ -67,7 +70,7 @@ void StageActor::assign(const StageAssign& assign) {
   release();
   Result<StageReady> ready = set_up(assign);
   if (!ready.ok()) {
-    input_.reset();
+    release();
     caf::anon_send(owner_, StageFailed{assign.epoch, assign.stage, std::move(ready).error()});
     return;
   }
@@ -83,13 +86,36 @@ Result<StageReady> StageActor::set_up(const StageAssign& assign) {
   } else if (auto loaded = load(assign); !loaded.ok()) {
     return std::move(loaded).error();
   }
+  if (auto joined = join_ranks(assign); !joined.ok()) return std::move(joined).error();
   auto link =
       transport::LinkIn::bind(context_, assign.input_address,
                               {"stage-" + std::to_string(assign.stage), 0, assign.epoch}, link_limits(assign.links));
   if (!link.ok()) return std::move(link).error();
   input_.emplace(std::move(*link));
-  return StageReady{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),
-                    executor_->kv_cache_bytes()};
+  StageReady ready{assign.epoch, assign.stage, input_->address(), executor_->weights_bytes(),
+                   executor_->kv_cache_bytes()};
+  if (rank_links_ != nullptr) ready.exchange_addresses = rank_links_->addresses();
+  return ready;
+}
+
+Result<void> StageActor::join_ranks(const StageAssign& assign) {
+  if (assign.num_ranks == 1) return {};
+  if (assign.exchange_address.empty()) {
+    if (group_ == nullptr) return Error{ErrorCode::kInternal, "a rank without a group to meet in"};
+    ranks_ = std::exchange(group_, nullptr)->join(assign.rank);
+  } else {
+    auto links = LinkCommunicator::bind(context_, assign, [this] {
+      is_exchanging_ = true;
+      const bool goes_on = wait_for_event();
+      is_exchanging_ = false;
+      return goes_on;
+    });
+    if (!links.ok()) return std::move(links).error();
+    rank_links_ = links->get();
+    ranks_ = std::move(*links);
+  }
+  executor_->join(ranks_.get());
+  return {};
 }
 
 Result<void> StageActor::load(const StageAssign& assign) {
@@ -108,19 +134,28 @@ Result<void> StageActor::load(const StageAssign& assign) {
 
 void StageActor::connect(const StageConnect& connect) {
   if (!assigned_ || connect.epoch != assigned_->epoch) return;
-  auto link = transport::LinkOut::connect(context_, connect.output_address,
-                                          {"stage-" + std::to_string(connect.stage), 0, connect.epoch},
-                                          link_limits(assigned_->links), now());
-  if (!link.ok()) return fail(std::move(link).error());
-  output_.emplace(std::move(*link));
+  auto output = OutGroup::connect(context_, connect.output_addresses,
+                                  {"stage-" + std::to_string(connect.stage), 0, connect.epoch},
+                                  link_limits(assigned_->links), now());
+  if (!output.ok()) return fail(std::move(output).error());
+  output_ = std::move(*output);
+  if (rank_links_ != nullptr) {
+    auto connected = rank_links_->connect(context_, connect.exchange_addresses, now());
+    if (!connected.ok()) return fail(std::move(connected).error());
+  }
+  is_connected_ = true;
 }
 
 void StageActor::release() {
   if (input_) former_.input.add_totals(input_->stats());
-  if (output_) former_.output.add_totals(output_->stats(now()));
+  former_.output.add_totals(output_.stats(now()));
   input_.reset();
-  output_.reset();
+  output_ = {};
+  is_connected_ = false;
   assigned_.reset();
+  if (executor_ != nullptr) executor_->join(nullptr);
+  rank_links_ = nullptr;
+  ranks_.reset();  // Whoever waits for this rank comes free.
 }
 
 void StageActor::close() {
@@ -140,19 +175,22 @@ void StageActor::fail(Error error) {
 }
 
 void StageActor::watch(transport::Poller& poller) const {
+  if (rank_links_ != nullptr) poller.add(*rank_links_);
+  if (is_exchanging_) return;
   if (input_) poller.add(*input_);
-  if (output_) poller.add(*output_);
+  poller.add(output_);
 }
 
 void StageActor::advance(TimePoint now) {
   // A lost neighbour is for the supervisor to find: it may come back in a new epoch only.
   if (input_) input_->advance(now);
-  if (output_) output_->advance(now);
+  output_.advance(now);
+  if (rank_links_ != nullptr) rank_links_->advance(now);
   while (run_step(now)) now = this->now();
 }
 
 bool StageActor::run_step(TimePoint now) {
-  if (!input_ || !output_ || !output_->has_room()) return false;
+  if (!input_ || !is_connected_ || !output_.has_room()) return false;
   auto batch = input_->receive<StageBatch>(now);
   if (!batch) return false;
   if (!batch->ok()) {
@@ -171,19 +209,21 @@ bool StageActor::run_step(TimePoint now) {
     return false;
   }
   const TimePoint computed = this->now();
-  const StageTime time{assigned_->stage, us_between(now, received), us_between(received, computed)};
-  std::visit(
-      [&](auto& message) {
-        add_stage_time(**batch, time, message);
-        output_->send(message, computed);
-      },
-      *output);
+  const StageTime time{assigned_->pipeline_stage, us_between(now, received), us_between(received, computed)};
+  if (!output_.empty()) {
+    std::visit(
+        [&](auto& message) {
+          add_stage_time(**batch, time, message);
+          output_.send(message, computed);
+        },
+        *output);
+  }
   input_->consumed();
   const TimePoint done = this->now();
   meter_.end_step(done, static_cast<std::uint32_t>((**batch).token_ids.size()));
   // Mail and grants between steps: one step may be long.
   input_->advance(done);
-  output_->advance(done);
+  output_.advance(done);
   report_if_due(done);
   return mailbox().empty();
 }
@@ -198,7 +238,7 @@ void StageActor::report(TimePoint now) {
   stats.kv_cache_bytes = executor_->kv_cache_bytes();
   if (input_) stats.input = input_->stats();
   stats.input.add_totals(former_.input);
-  if (output_) stats.output = output_->stats(now);
+  stats.output = output_.stats(now);
   stats.output.add_totals(former_.output);
   stats.process = read_process_usage();
   caf::anon_send(report_to(), stats);

@@ -38,14 +38,36 @@ std::string bind_address(LinkTransport transport, const std::string& directory, 
   return {};
 }
 
-std::string stage_name(std::size_t stage) {
-  return "stage " + std::to_string(stage);
+std::string actor_name(const topology::StagePlan& stage) {
+  return "stage " + name_of(stage);
+}
+
+// Rank 0 of the stage before, or the batcher.
+std::string sender_to(const Plan& plan, const topology::StagePlan& stage) {
+  if (stage.stage == 0) return "batcher";
+  return actor_name(*std::ranges::find(plan.stages, stage.stage - 1, &topology::StagePlan::stage));
+}
+
+// Of the links between ranks, which are all of the slowest kind that any two of them need.
+std::string exchange_address(const Plan& plan, const topology::StagePlan& stage, const std::string& directory) {
+  if (stage.shard.is_whole() || plan.meets_in_memory(stage)) return {};
+  LinkTransport slowest = LinkTransport::kIpc;
+  for (const topology::StagePlan& a : plan.stages) {
+    for (const topology::StagePlan& b : plan.stages) {
+      if (a.stage != stage.stage || b.stage != stage.stage || a.shard.rank == b.shard.rank) continue;
+      if (transport_into(plan, actor_name(b), actor_name(a)) == LinkTransport::kTcp) slowest = LinkTransport::kTcp;
+    }
+  }
+  return bind_address(slowest, directory, "exchange-" + name_of(stage) + "-{peer}-epoch-{epoch}");
 }
 
 StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, const std::string& kernel_path) {
   StageAssign assign;
-  assign.stage = stage.stage;
+  assign.stage = static_cast<std::uint32_t>(&stage - plan.stages.data());
   assign.num_stages = static_cast<std::uint32_t>(plan.stages.size());
+  assign.pipeline_stage = stage.stage;
+  assign.rank = stage.shard.rank;
+  assign.num_ranks = stage.shard.num_ranks;
   assign.model_path = plan.topology.model.path;
   assign.first_layer = stage.first_layer;
   assign.num_layers = stage.num_layers;
@@ -71,12 +93,17 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
   for (const topology::StagePlan& stage : plan.stages) {
     SupervisedStage supervised;
     const WorkerKind kind = kind_of(stage.place.host.kind);
-    supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker, kind, stage.first_layer, stage.num_layers};
+    supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker,
+                        kind,
+                        stage.first_layer,
+                        stage.num_layers,
+                        stage.stage,
+                        stage.shard};
     supervised.assign = make_assign(plan, stage, kernel_path);
     supervised.weights_bytes = stage.weights_bytes;
-    const std::string from = stage.stage == 0 ? "batcher" : stage_name(stage.stage - 1);
-    supervised.assign.input_address = bind_address(transport_into(plan, stage_name(stage.stage), from), directory,
-                                                   "stage-" + std::to_string(stage.stage) + "-epoch-{epoch}");
+    supervised.assign.input_address = bind_address(transport_into(plan, actor_name(stage), sender_to(plan, stage)),
+                                                   directory, "stage-" + name_of(stage) + "-epoch-{epoch}");
+    supervised.assign.exchange_address = exchange_address(plan, stage, directory);
     stages.push_back(std::move(supervised));
   }
   return stages;
@@ -87,9 +114,17 @@ bool can_be_bound_as(const std::string& assigned, const std::string& reported) {
   return is_chosen || reported == assigned;
 }
 
+std::string for_peer(std::string exchange_address, std::uint32_t peer) {
+  const std::string placeholder = "{peer}";
+  if (const auto at = exchange_address.find(placeholder); at != std::string::npos) {
+    exchange_address.replace(at, placeholder.size(), std::to_string(peer));
+  }
+  return exchange_address;
+}
+
 std::string results_bind_address(const Plan& plan, const std::string& directory) {
-  const std::string last = stage_name(plan.stages.size() - 1);
-  return bind_address(transport_into(plan, "batcher", last), directory, "results");
+  const auto& last = plan.stages[plan.stages.size() - plan.stages.back().shard.num_ranks];
+  return bind_address(transport_into(plan, "batcher", actor_name(last)), directory, "results");
 }
 
 std::string control_bind_address(const Plan& plan, const std::string& directory) {

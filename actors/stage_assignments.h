@@ -19,6 +19,9 @@ std::vector<SupervisedStage> make_stages(const topology::Plan& plan, const std::
 // that of tcp:// it chooses host and port.
 bool can_be_bound_as(const std::string& assigned, const std::string& reported);
 
+// An exchange_address for one peer.
+std::string for_peer(std::string exchange_address, std::uint32_t peer);
+
 // Where the batcher binds for the results of the last stage.
 std::string results_bind_address(const topology::Plan& plan, const std::string& directory);
 

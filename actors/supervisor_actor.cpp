@@ -119,20 +119,38 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
 }
 
 void SupervisorActor::pass_on(const std::string& worker, const StageStats& stats) {
-  const bool is_its_own =
-      stats.stage < settings_.stages.size() && settings_.stages[stats.stage].place.worker == worker;
+  const bool is_its_own = stats.stage < settings_.stages.size() && settings_.stages[stats.stage].place.worker == worker;
   if (is_its_own && report_to()) caf::anon_send(report_to(), stats);
 }
 
 void SupervisorActor::take_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
-  // The stage before will connect there: nowhere but where this one was told to bind.
-  const bool is_known = ready.stage < settings_.stages.size();
-  const std::string assigned = is_known ? settings_.stages[ready.stage].assign.input_address : "";
-  if (is_known && !can_be_bound_as(with_epoch(assigned, ready.epoch), ready.input_address)) {
-    const Error error{ErrorCode::kProtocolViolation, worker + " was told to bind " + assigned + " and bound another"};
-    return membership_.on_failed(worker, {ready.epoch, ready.stage, error}, now);
+  if (auto error = misbound(worker, ready)) {
+    return membership_.on_failed(worker, {ready.epoch, ready.stage, std::move(*error)}, now);
   }
   membership_.on_ready(worker, ready, now);
+}
+
+// Others will connect there: nowhere but where this one was told to bind.
+std::optional<Error> SupervisorActor::misbound(const std::string& worker, const StageReady& ready) const {
+  if (ready.stage >= settings_.stages.size()) return std::nullopt;
+  const StageAssign& assign = settings_.stages[ready.stage].assign;
+  const auto check = [&](const std::string& assigned, const std::string& reported) -> std::optional<Error> {
+    if (can_be_bound_as(with_epoch(assigned, ready.epoch), reported)) return std::nullopt;
+    return Error{ErrorCode::kProtocolViolation, worker + " was told to bind " + assigned + " and bound another"};
+  };
+  if (auto error = check(assign.input_address, ready.input_address)) return error;
+  const std::size_t num_peers = assign.exchange_address.empty() ? 0 : assign.num_ranks;
+  if (ready.exchange_addresses.size() != num_peers) {
+    return Error{ErrorCode::kProtocolViolation,
+                 worker + " has bound " + std::to_string(ready.exchange_addresses.size()) +
+                     " addresses for exchanges of " + std::to_string(num_peers) + " ranks"};
+  }
+  for (std::uint32_t peer = 0; peer < num_peers; ++peer) {
+    if (peer == assign.rank) continue;
+    auto error = check(for_peer(assign.exchange_address, peer), ready.exchange_addresses[peer]);
+    if (error) return error;
+  }
+  return std::nullopt;
 }
 
 void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
@@ -236,17 +254,22 @@ void SupervisorActor::carry_out(const AssignStage& action, TimePoint now) {
   StageAssign assign = settings_.stages[action.stage].assign;
   assign.epoch = action.epoch;
   assign.input_address = with_epoch(assign.input_address, action.epoch);
+  assign.exchange_address = with_epoch(assign.exchange_address, action.epoch);
+  const caf::actor& local = settings_.stages[action.stage].local;
+  if (const auto group = groups_.of(assign); group != nullptr && local) caf::anon_send(local, JoinGroup{group});
   tell_stage(action.worker, action.stage, assign, now);
 }
 
 void SupervisorActor::carry_out(const ConnectStage& action, TimePoint now) {
-  const std::string output = action.output_address.value_or(settings_.results_address);
-  tell_stage(action.worker, action.stage, StageConnect{action.epoch, action.stage, output}, now);
+  StageConnect connect{action.epoch, action.stage, action.output_addresses, action.exchange_addresses};
+  if (action.feeds_batcher) connect.output_addresses = {settings_.results_address};
+  tell_stage(action.worker, action.stage, connect, now);
 }
 
 void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
   write_log(event(LogLevel::kInfo, "pipeline up").with("epoch", action.epoch.value));
-  caf::anon_send(peers_.batcher, PipelineReady{action.epoch, action.input_address, caf::actor_cast<caf::actor>(this)});
+  caf::anon_send(peers_.batcher,
+                 PipelineReady{action.epoch, action.input_addresses, caf::actor_cast<caf::actor>(this)});
 }
 
 void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {

@@ -15,6 +15,7 @@
 
 #include "actors/child_process.h"
 #include "actors/control_messages.h"
+#include "actors/local_groups.h"
 #include "actors/polling_actor.h"
 #include "pipeline/log/line_rate.h"
 #include "pipeline/membership/membership.h"
@@ -24,7 +25,7 @@ namespace sluice::actors {
 
 struct SupervisedStage {
   StagePlace place;
-  StageAssign assign;  // All but the epoch; "{epoch}" in its input address stands for the epoch.
+  StageAssign assign;  // All but the epoch; "{epoch}" in its addresses stands for it.
   caf::actor local;    // Where place.kind is kHead.
   std::uint64_t weights_bytes = 0;
 };
@@ -70,6 +71,8 @@ class SupervisorActor final : public PollingActor {
   void take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now);
   void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
   void pass_on(const std::string& worker, const StageStats& stats);
+  // Why what the worker reports to have bound cannot be what it was told to.
+  std::optional<Error> misbound(const std::string& worker, const StageReady& ready) const;
   void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
   void note_progress(const std::string& worker, const LoadProgress& progress);
   void log_nonsense(const Error& error, TimePoint now);
@@ -97,6 +100,7 @@ class SupervisorActor final : public PollingActor {
   Membership membership_;
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
+  LocalGroups groups_;                              // Of the head's own ranks.
   std::vector<std::uint64_t> loaded_bytes_;         // By stage.
   LineRate nonsense_{1};                            // Messages ignored and workers refused.
   bool has_begun_ = false;

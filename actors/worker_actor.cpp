@@ -2,6 +2,7 @@
 
 #include "actors/log.h"
 #include "actors/stage_actor.h"
+#include "pipeline/model/shard.h"
 #include "transport/codec/control_codec.h"
 
 namespace sluice::actors {
@@ -100,15 +101,22 @@ void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
 }
 
 void WorkerActor::take_assignment(StageAssign assign) {
-  if (assign.stage >= assign.num_stages || assign.num_stages > kStagesMax) {
-    return tell_head(StageFailed{assign.epoch,
-                                 assign.stage,
-                                 {ErrorCode::kProtocolViolation, "stage " + std::to_string(assign.stage) + " of " +
-                                                                     std::to_string(assign.num_stages) +
-                                                                     ", the limit is " + std::to_string(kStagesMax)}});
+  const bool is_within = assign.stage < assign.num_stages && assign.num_stages <= kStagesMax &&
+                         assign.pipeline_stage < assign.num_stages && assign.rank < assign.num_ranks &&
+                         assign.num_ranks <= kRanksMax;
+  if (!is_within) {
+    return tell_head(
+        StageFailed{assign.epoch,
+                    assign.stage,
+                    {ErrorCode::kProtocolViolation,
+                     "stage " + std::to_string(assign.stage) + " of " + std::to_string(assign.num_stages) + ", rank " +
+                         std::to_string(assign.rank) + " of " + std::to_string(assign.num_ranks) + "; the limits are " +
+                         std::to_string(kStagesMax) + " and " + std::to_string(kRanksMax)}});
   }
   assign.input_address = on_host(assign.input_address, settings_.stage_host);
+  assign.exchange_address = on_host(assign.exchange_address, settings_.stage_host);
   const caf::actor& stage = stage_actor(assign.stage);
+  if (const auto group = groups_.of(assign)) caf::anon_send(stage, JoinGroup{group});
   caf::anon_send(stage, assign);
   if (assign.report_interval_ms == 0) return;
   caf::anon_send(stage,

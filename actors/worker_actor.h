@@ -13,6 +13,7 @@
 #include <string>
 
 #include "actors/control_messages.h"
+#include "actors/local_groups.h"
 #include "actors/polling_actor.h"
 #include "transport/zmq/dealer_socket.h"
 
@@ -60,6 +61,7 @@ class WorkerActor final : public PollingActor {
   transport::Context context_;
   caf::actor main_;
   std::map<std::uint32_t, caf::actor> stages_;
+  LocalGroups groups_;
   TimePoint hello_at_{};  // never() once welcomed.
   std::optional<TimePoint> refused_since_;
   bool is_ended_ = false;

@@ -33,7 +33,7 @@ void render_snapshot_counts(const EngineSnapshot& snapshot, Families& out) {
   add("batcher", snapshot.batcher);
   add("responder", snapshot.responder);
   for (std::size_t i = 0; i < snapshot.stages.size(); ++i) {
-    add(("stage-" + std::to_string(i)).c_str(), snapshot.stages[i]);
+    add(("stage-" + snapshot.facts.stages[i].name).c_str(), snapshot.stages[i]);
   }
 }
 

@@ -38,11 +38,10 @@ LinkEnds link_ends(const EngineSnapshot& snapshot) {
   if (snapshot.responder) collect("responder", snapshot.responder->links, ends);
   for (std::size_t i = 0; i < snapshot.stages.size(); ++i) {
     if (!snapshot.stages[i]) continue;
-    const std::string name = "stage-" + std::to_string(i);
-    const std::string before = i == 0 ? "batcher" : "stage-" + std::to_string(i - 1);
-    const std::string after = i + 1 == snapshot.stages.size() ? "batcher" : "stage-" + std::to_string(i + 1);
-    ends.receivers.push_back({before, name, &snapshot.stages[i]->input});
-    ends.senders.push_back({name, after, &snapshot.stages[i]->output});
+    const std::string name = "stage-" + snapshot.facts.stages[i].name;
+    const StageFacts& facts = snapshot.facts.stages[i];
+    ends.receivers.push_back({facts.from, name, &snapshot.stages[i]->input});
+    if (!facts.to.empty()) ends.senders.push_back({name, facts.to, &snapshot.stages[i]->output});
   }
   return ends;
 }
@@ -77,8 +76,8 @@ void render_links(const EngineSnapshot& snapshot, Families& out) {
   out.begin("sluice_link_stalled_seconds_total", "A message waited and there was no credit for it.",
             MetricType::Counter);
   for (const Sender& end : ends.senders) out.add_seconds(labels_of(end), end.stats->stalled_us_total);
-  family(ends.receivers, "sluice_link_received_messages_total", "Messages that arrived, in order.",
-         MetricType::Counter, &In::messages_total);
+  family(ends.receivers, "sluice_link_received_messages_total", "Messages that arrived, in order.", MetricType::Counter,
+         &In::messages_total);
   family(ends.receivers, "sluice_link_received_bytes_total", "Bytes of these.", MetricType::Counter, &In::bytes_total);
   family(ends.receivers, "sluice_link_held_messages", "Messages that arrived and are not dealt with.",
          MetricType::Gauge, &In::held_messages);

@@ -31,7 +31,7 @@ void render_queues(const BatcherSnapshot& batcher, const EngineFacts& facts, Fam
 template <class Add>
 void for_each_stage(const EngineSnapshot& snapshot, const Add& add) {
   for (std::size_t i = 0; i < snapshot.stages.size(); ++i) {
-    if (snapshot.stages[i]) add(Labels{{"stage", std::to_string(i)}}, *snapshot.stages[i]);
+    if (snapshot.stages[i]) add(Labels{{"stage", snapshot.facts.stages[i].name}}, *snapshot.stages[i]);
   }
 }
 
@@ -60,11 +60,7 @@ void render_stages(const EngineSnapshot& snapshot, Families& out) {
   out.begin("sluice_stage_info", "Always 1.", MetricType::Gauge);
   for (std::size_t i = 0; i < snapshot.facts.stages.size(); ++i) {
     const StageFacts& facts = snapshot.facts.stages[i];
-    out.add({{"stage", std::to_string(i)},
-             {"layers", facts.layers},
-             {"place", facts.place},
-             {"process", facts.process}},
-            1);
+    out.add({{"stage", facts.name}, {"layers", facts.layers}, {"place", facts.place}, {"process", facts.process}}, 1);
   }
   const auto family = [&](const char* name, const char* help, MetricType type, auto value_of) {
     out.begin(name, help, type);

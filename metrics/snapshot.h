@@ -33,7 +33,7 @@ struct IngressSnapshot {
   std::uint64_t snapshots_total = 0;  // This one included; so below.
   bool is_up = false;
   LedgerStats ledger;
-  std::uint64_t dropped_total = 0;      // Messages beyond the socket's limits.
+  std::uint64_t dropped_total = 0;  // Messages beyond the socket's limits.
   ActorLinks links;
 };
 
@@ -65,9 +65,12 @@ struct ResponderSnapshot {
 
 // What does not change while the engine lives.
 struct StageFacts {
+  std::string name;     // "1", or "1.0" for rank 0 of several.
   std::string layers;   // "0-2"
   std::string place;    // "spawn/cpu:0"
   std::string process;  // "head", or the worker's name.
+  std::string from;     // Who sends it micro-batches: "batcher", "stage-0".
+  std::string to;       // Who gets its output, the first of several ranks; empty: nobody.
 };
 struct EngineFacts {
   std::string model;        // Name of its directory.

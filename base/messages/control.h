@@ -6,11 +6,14 @@
 //
 // A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
 // is assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
+//
+// A stage of several ranks is assigned rank by rank: `stage` in these messages counts ranks, in the order of the plan.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/dtype.h"
 #include "base/error.h"
@@ -63,8 +66,11 @@ struct LinkSettings {
 
 struct StageAssign {
   Epoch epoch;
-  std::uint32_t stage = 0;  // Index in the pipeline.
+  std::uint32_t stage = 0;  // Index in the plan; below num_stages.
   std::uint32_t num_stages = 1;
+  std::uint32_t pipeline_stage = 0;  // Which stage of the pipeline this is a rank of.
+  std::uint32_t rank = 0;            // Below num_ranks.
+  std::uint32_t num_ranks = 1;
   std::string model_path;  // As the topology file has it; the worker may override the folder it lies in.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
@@ -78,6 +84,9 @@ struct StageAssign {
   WeightsKind weights = WeightsKind::kFile;
   MockCosts mock;             // kMock.
   std::string input_address;  // Where to bind: "inproc://...", "ipc://...", "tcp://127.0.0.1:*".
+  // Where to bind for the partial results of the other ranks: for each of them a socket of its own, "{peer}" standing
+  // for its rank. Empty: there are none, or all of them are in this process.
+  std::string exchange_address;
   LinkSettings links;
   std::uint32_t report_interval_ms = 0;  // How often StageStats are wanted; 0: never.
 
@@ -100,6 +109,8 @@ struct StageReady {
   std::string input_address;  // Resolved: what the previous stage connects to.
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_cache_bytes = 0;
+  // With an exchange_address: by rank, where that rank connects; its own is empty.
+  std::vector<std::string> exchange_addresses = {};
 
   friend bool operator==(const StageReady&, const StageReady&) = default;
 };
@@ -112,11 +123,12 @@ struct StageFailed {
   friend bool operator==(const StageFailed&, const StageFailed&) = default;
 };
 
-// Where the stage sends its output: the next stage, or the batcher.
+// Where the stage sends its output: to each rank of the next stage, or to the batcher. Only rank 0 has any.
 struct StageConnect {
   Epoch epoch;
   std::uint32_t stage = 0;
-  std::string output_address;
+  std::vector<std::string> output_addresses;
+  std::vector<std::string> exchange_addresses = {};  // By rank, where it waits for this one's partial results.
 
   friend bool operator==(const StageConnect&, const StageConnect&) = default;
 };

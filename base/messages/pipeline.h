@@ -1,10 +1,11 @@
 // The messages between the engine's own actors, as plain values, in the order of a request's way:
 //
-//   ingress  -> tokenizer : Submission, SequenceCancel              responder -> ingress : ClientAnswers, StreamReleased
-//   tokenizer -> batcher  : SequenceStart, SequenceCancel           ingress -> responder : StreamOpen, StreamAttach,
-//   batcher  -> stage 0   : StageBatch                                                     StreamCredit, StreamDetach
-//   stage i  -> stage i+1 : StageBatch with hidden states           tokenizer -> responder : StreamEnd
-//   last stage -> batcher : StepResult                              responder -> batcher : StreamStop, StreamPause
+//   ingress  -> tokenizer : Submission, SequenceCancel             responder -> ingress : ClientAnswers, StreamReleased
+//   tokenizer -> batcher  : SequenceStart, SequenceCancel          ingress -> responder : StreamOpen, StreamAttach,
+//   batcher  -> stage 0   : StageBatch                                                    StreamCredit, StreamDetach
+//   stage i  -> stage i+1 : StageBatch with hidden states          tokenizer -> responder : StreamEnd
+//   rank     -> rank      : PartialResult, within a stage
+//   last stage -> batcher : StepResult                             responder -> batcher : StreamStop, StreamPause
 //   batcher -> responder  : StepTokens, StreamEnd
 //
 // Cancels take the way of the request itself, so that one never overtakes what it cancels. The batcher alone feeds the
@@ -235,6 +236,14 @@ struct StreamDetach {
   friend bool operator==(const StreamDetach&, const StreamDetach&) = default;
 };
 
+// From each rank of a tensor-parallel stage to each other one: what it puts into an exchange (docs/decisions/0018).
+// Exchanges are counted from 1 in each epoch, alike by all ranks.
+struct PartialResult {
+  Epoch epoch;
+  std::uint64_t exchange = 0;
+  HiddenStates values;  // In one row.
+};
+
 // In StepTokens.
 struct StreamTokens {
   SequenceId sequence;
@@ -317,6 +326,6 @@ using ResponderSignal = std::variant<StreamStop, StreamPause>;
 // Every message that can travel on a link between our own actors.
 using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen,
                                  StreamAttach, StreamCredit, StreamDetach, StepTokens, StreamEnd, StreamStop,
-                                 StreamPause, ClientAnswers, StreamReleased>;
+                                 StreamPause, ClientAnswers, StreamReleased, PartialResult>;
 
 }  // namespace sluice

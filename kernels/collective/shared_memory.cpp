@@ -31,7 +31,8 @@ class SharedMemoryGroup::Member final : public Communicator {
   Result<void> all_reduce_sum(std::span<float> values) override {
     if (!show(values)) return abandoned();
     sum_.resize(values.size());
-    add_in_rank_order(num_ranks(), [&](std::uint32_t rank) { return group_->shown_[rank].values; }, sum_);
+    add_in_rank_order(
+        num_ranks(), [&](std::uint32_t rank) { return group_->shown_[rank].values; }, sum_);
     group_->end();
     std::copy(sum_.begin(), sum_.end(), values.begin());
     return {};
@@ -83,8 +84,7 @@ bool SharedMemoryGroup::begin() {
     arrived_.store(0, std::memory_order_relaxed);
     // Either all go on or none: an abandonment before this ends the meeting, one after it the next.
     std::uint32_t expected = before;
-    const bool is_on =
-        state_.compare_exchange_strong(expected, before + kOneMeeting, std::memory_order_acq_rel);
+    const bool is_on = state_.compare_exchange_strong(expected, before + kOneMeeting, std::memory_order_acq_rel);
     state_.notify_all();
     return is_on;
   }

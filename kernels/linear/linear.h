@@ -1,7 +1,7 @@
 // Linear layer: y[t, n] = sum_k x[t, k] * w[n, k] + bias[n], or with `accumulate` y[t, n] += that (a residual).
 //
-// Shapes:     x [T, K], w [N, K] as it lies in the file (docs/decisions/0004), rows w.stride() apart, bias [N] in one row or empty, y [T, N]
-//             f32, which overlaps neither. T, N or K may be 0 (an empty sum is 0).
+// Shapes:     x [T, K], w [N, K] as it lies in the file (docs/decisions/0004), rows w.stride() apart, bias [N] in one
+//             row or empty, y [T, N] f32, which overlaps neither. T, N or K may be 0 (an empty sum is 0).
 // Dtypes:     x f32: w f32 or bf16 widened exactly, products and sums in f32.
 //             x bf16: w bf16 only; exact products, sums in f32 (VDPBF16PS on avx512: pairs, denormals as zero).
 //             bias f32 or bf16, whatever w is.

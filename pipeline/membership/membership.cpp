@@ -85,6 +85,7 @@ void Membership::on_ready(const std::string& worker, const StageReady& ready, Ti
   if (stage.state != StageState::kAssigned) return;
   stage.state = StageState::kReady;
   stage.input_address = ready.input_address;
+  stage.exchange_addresses = ready.exchange_addresses;
   stage.silent_until = TimePoint::never();
   stage.last_error.clear();
   reconcile(now);
@@ -237,14 +238,34 @@ void Membership::connect_if_all_ready() {
   const bool all_ready =
       std::all_of(stages_.begin(), stages_.end(), [](const Stage& stage) { return stage.state == StageState::kReady; });
   if (is_up_ || !all_ready) return;
-  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
-    std::optional<std::string> output;
-    if (i + 1 < stages_.size()) output = stages_[i + 1].input_address;
-    actions_.push_back(ConnectStage{stages_[i].place.worker, i, epoch_, std::move(output)});
-  }
-  actions_.push_back(PipelineUp{epoch_, stages_.front().input_address});
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) actions_.push_back(connection_of(i));
+  actions_.push_back(PipelineUp{epoch_, input_addresses(0)});
   is_up_ = true;
   for (auto& [name, worker] : workers_) worker.failures = 0;
+}
+
+std::vector<std::string> Membership::input_addresses(std::size_t first) const {
+  std::vector<std::string> addresses;
+  for (std::uint32_t rank = 0; rank < stages_[first].place.shard.num_ranks; ++rank) {
+    addresses.push_back(stages_[first + rank].input_address);
+  }
+  return addresses;
+}
+
+ConnectStage Membership::connection_of(std::uint32_t stage) const {
+  const Shard& shard = stages_[stage].place.shard;
+  const std::size_t first = stage - shard.rank;
+  const std::size_t next = first + shard.num_ranks;
+  ConnectStage connection{stages_[stage].place.worker, stage, epoch_};
+  if (shard.rank == 0) {
+    connection.feeds_batcher = next == stages_.size();
+    if (!connection.feeds_batcher) connection.output_addresses = input_addresses(next);
+  }
+  for (std::uint32_t peer = 0; peer < shard.num_ranks; ++peer) {
+    const auto& addresses = stages_[first + peer].exchange_addresses;
+    connection.exchange_addresses.push_back(shard.rank < addresses.size() ? addresses[shard.rank] : "");
+  }
+  return connection;
 }
 
 void Membership::reconcile(TimePoint now) {
@@ -260,7 +281,8 @@ Duration Membership::relaunch_delay(std::uint32_t failures) const {
 
 std::string Membership::describe(std::uint32_t stage) const {
   const StagePlace& place = stages_[stage].place;
-  return "stage " + std::to_string(stage) + " (layers " + std::to_string(place.first_layer) + "-" +
+  const std::string rank = place.shard.is_whole() ? "" : "." + std::to_string(place.shard.rank);
+  return "stage " + std::to_string(place.stage) + rank + " (layers " + std::to_string(place.first_layer) + "-" +
          std::to_string(place.first_layer + place.num_layers - 1) + ")";
 }
 

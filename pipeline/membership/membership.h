@@ -1,5 +1,7 @@
 // Who runs which stage: the supervisor's state as a pure machine, without sockets, threads or time of its own.
 //
+// What is said of a stage here holds for each rank of one: ranks are assigned one by one, to any workers.
+//
 // A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs
 // to one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports
 // ready, is connected to its successor; then the batcher may send. When a worker is lost that has a stage to load or to
@@ -24,6 +26,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/messages/control.h"
+#include "pipeline/model/shard.h"
 
 namespace sluice {
 
@@ -33,11 +36,14 @@ enum class WorkerKind : std::uint8_t {
   kNamed,    // Connects by itself; we wait for it.
 };
 
+// One rank of a stage. They come in the order of the pipeline, the ranks of a stage in theirs.
 struct StagePlace {
   std::string worker;
   WorkerKind kind = WorkerKind::kHead;
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
+  std::uint32_t stage = 0;  // Of the pipeline.
+  Shard shard = {};
 };
 
 struct MembershipLimits {
@@ -61,17 +67,19 @@ struct AssignStage {
   std::uint32_t stage = 0;
   Epoch epoch;
 };
-// To each stage when all are ready: where its output goes. The last stage's goes to the batcher: output_stage is
-// absent.
+// To each stage when all are ready: where its output goes. Rank 0 sends it to every rank of the next stage, that of the
+// last stage to the batcher.
 struct ConnectStage {
   std::string worker;
   std::uint32_t stage = 0;
   Epoch epoch;
-  std::optional<std::string> output_address;
+  bool feeds_batcher = false;
+  std::vector<std::string> output_addresses = {};
+  std::vector<std::string> exchange_addresses = {};  // By rank: where it takes this one's partial results.
 };
 struct PipelineUp {
   Epoch epoch;
-  std::string input_address;  // Of stage 0.
+  std::vector<std::string> input_addresses;  // Of the first stage's ranks.
 };
 // Whatever of `epoch` comes later is stale. The error is what requests in flight fail with.
 struct PipelineDown {
@@ -127,6 +135,7 @@ class Membership {
     StagePlace place;
     StageState state = StageState::kUnassigned;
     std::string input_address;                    // While ready.
+    std::vector<std::string> exchange_addresses;  // While ready, by rank.
     TimePoint silent_until = TimePoint::never();  // While assigned: lost after this.
     TimePoint retry_at{};                         // While unassigned after a failed load: not before this.
     std::string last_error;                       // Of the last failed load.
@@ -146,6 +155,8 @@ class Membership {
   void launch_absent(TimePoint now);
   void assign_unassigned(TimePoint now);
   void connect_if_all_ready();
+  std::vector<std::string> input_addresses(std::size_t first) const;  // Of all ranks of the stage that begins there.
+  ConnectStage connection_of(std::uint32_t stage) const;
   void reconcile(TimePoint now);
   Duration relaunch_delay(std::uint32_t failures) const;
   std::string describe(std::uint32_t stage) const;

@@ -68,8 +68,7 @@ class TensorList {
 }  // namespace
 
 std::vector<DecoderTensor> decoder_tensors(const ModelConfig& config, std::uint32_t first_layer,
-                                           std::uint32_t num_layers, bool is_first, bool is_last,
-                                           const Shard& shard) {
+                                           std::uint32_t num_layers, bool is_first, bool is_last, const Shard& shard) {
   SLUICE_CHECK_LE(std::uint64_t{first_layer} + num_layers, std::uint64_t{config.num_hidden_layers});
   const std::string table = "model.embed_tokens.weight";
   TensorList list(config, shard);

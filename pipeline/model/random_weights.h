@@ -18,8 +18,8 @@
 
 namespace sluice {
 
-// Rows [begin, end) of the tensor, which may be a shard, to where they lie in `to`, its memory. `dtype` is f32, or bf16,
-// which is the same rounded.
+// Rows [begin, end) of the tensor, which may be a shard, to where they lie in `to`, its memory. `dtype` is f32, or
+// bf16, which is the same rounded.
 void draw_weights(const DecoderTensor& tensor, const ModelConfig& config, std::size_t begin, std::size_t end,
                   DType dtype, std::byte* to);
 

@@ -6,8 +6,8 @@ namespace sluice {
 namespace {
 
 Error refused(const std::string& what, std::uint32_t size, std::uint32_t num_ranks) {
-  return Error{ErrorCode::kInvalidConfig, std::to_string(num_ranks) + " ranks do not divide the model's " +
-                                              std::to_string(size) + " " + what};
+  return Error{ErrorCode::kInvalidConfig,
+               std::to_string(num_ranks) + " ranks do not divide the model's " + std::to_string(size) + " " + what};
 }
 
 }  // namespace
@@ -19,12 +19,14 @@ Result<void> check_shard(const ModelConfig& config, const Shard& shard) {
                                                 " ranks, the limit is " + std::to_string(kRanksMax)};
   }
   const AttentionConfig& attention = config.attention;
-  if (attention.num_attention_heads % ranks != 0) return refused("attention heads", attention.num_attention_heads, ranks);
+  if (attention.num_attention_heads % ranks != 0)
+    return refused("attention heads", attention.num_attention_heads, ranks);
   if (attention.num_key_value_heads % ranks != 0 && ranks % attention.num_key_value_heads != 0) {
     return refused("KV heads, nor these the ranks", attention.num_key_value_heads, ranks);
   }
   if (config.feed_forward.intermediate_size % ranks != 0) {
-    return refused("columns of the feed-forward part (intermediate_size)", config.feed_forward.intermediate_size, ranks);
+    return refused("columns of the feed-forward part (intermediate_size)", config.feed_forward.intermediate_size,
+                   ranks);
   }
   if (config.vocab_size < ranks) return refused("tokens of the vocabulary", config.vocab_size, ranks);
   return {};

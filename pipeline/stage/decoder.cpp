@@ -33,11 +33,10 @@ Result<void> Decoder::allocate(const DecoderOptions& options) {
     AlignedBuffer<float>* buffer;
     std::size_t columns;
   };
-  for (const Part& part :
-       {Part{&normed_, config_.hidden_size}, Part{&queries_, query_columns}, Part{&keys_, key_columns},
-        Part{&values_, key_columns}, Part{&attended_, query_columns}, Part{&gate_, intermediate},
-        Part{&up_, intermediate}, Part{&cosines_, head_dim / 2}, Part{&sines_, head_dim / 2},
-        Part{&partial_, is_whole_ ? 0 : config_.hidden_size}}) {
+  for (const Part& part : {Part{&normed_, config_.hidden_size}, Part{&queries_, query_columns},
+                           Part{&keys_, key_columns}, Part{&values_, key_columns}, Part{&attended_, query_columns},
+                           Part{&gate_, intermediate}, Part{&up_, intermediate}, Part{&cosines_, head_dim / 2},
+                           Part{&sines_, head_dim / 2}, Part{&partial_, is_whole_ ? 0 : config_.hidden_size}}) {
     auto buffer = AlignedBuffer<float>::allocate("activations", rows, part.columns);
     if (!buffer.ok()) return buffer.error();
     *part.buffer = *std::move(buffer);
@@ -57,8 +56,8 @@ Result<void> Decoder::allocate(const DecoderOptions& options) {
   return {};
 }
 
-Result<void> Decoder::embed(const CpuContext& context, kernels::Communicator* ranks,
-                            std::span<const TokenId> token_ids, MatrixView<float> hidden) const {
+Result<void> Decoder::embed(const CpuContext& context, kernels::Communicator* ranks, std::span<const TokenId> token_ids,
+                            MatrixView<float> hidden) const {
   if (is_whole_) {
     kernels::embed_tokens(context, weights_->embedding, token_ids, hidden);
     return {};

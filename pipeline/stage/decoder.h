@@ -4,7 +4,7 @@
 //
 // The residual stream x is f32 always, so that the bits of a model do not depend on where it is cut into stages. With
 // compute = bf16 the input of every matrix product is rounded to bf16, and so are keys and values in the cache.
-// A rank of several has a share of the heads and of the feed-forward part; what each adds to x is summed over the ranks.
+// A rank of several has a share of the heads and of the feed-forward part; what each adds to x is summed over them.
 //
 // Owns:      scratch for max_batch_tokens tokens, and the KV cache. Borrows the weights, which outlive it.
 // Confined:  to the stage's thread.
@@ -66,8 +66,7 @@ class Decoder {
   // hidden += the part's output; of a shard, only its partial sums are put into partial_.
   void attend(const kernels::CpuContext& context, std::uint32_t index, kernels::MatrixView<float> hidden);
   void feed_forward(const kernels::CpuContext& context, std::uint32_t index, kernels::MatrixView<float> hidden);
-  void add_output(const kernels::CpuContext& context, const kernels::WeightView& w,
-                  kernels::MatrixView<float> hidden);
+  void add_output(const kernels::CpuContext& context, const kernels::WeightView& w, kernels::MatrixView<float> hidden);
   // hidden += the sum of partial_ over the ranks.
   Result<void> add_partial(kernels::Communicator* ranks, kernels::MatrixView<float> hidden);
 

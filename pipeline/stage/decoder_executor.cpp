@@ -57,8 +57,9 @@ Result<std::unique_ptr<StageExecutor>> DecoderExecutor::create(const StageSpec& 
   if (!decoder.ok()) return decoder.error();
   parts->decoder = *std::move(decoder);
   if (range.is_last) {
-    auto output = OutputStage::create(parts->config, parts->weights,
-                                      {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences, spec.shard});
+    auto output =
+        OutputStage::create(parts->config, parts->weights,
+                            {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences, spec.shard});
     if (!output.ok()) return output.error();
     parts->output = *std::move(output);
     auto hidden = AlignedBuffer<float>::allocate("activations", spec.max_batch_tokens, parts->config.hidden_size);

@@ -40,8 +40,8 @@ Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWe
     if (!part.ok()) return part.error();
     stage.part_ = *std::move(part);
     std::fill_n(stage.part_.data(), stage.group_rows_ * stage.shares_max_, 0.0f);
-    auto parts = AlignedBuffer<float>::allocate("logits", stage.group_rows_ * options.shard.num_ranks,
-                                                stage.shares_max_);
+    auto parts =
+        AlignedBuffer<float>::allocate("logits", stage.group_rows_ * options.shard.num_ranks, stage.shares_max_);
     if (!parts.ok()) return parts.error();
     stage.parts_ = *std::move(parts);
   }

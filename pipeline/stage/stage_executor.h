@@ -1,6 +1,6 @@
-// One pipeline stage on one device, or one rank of several that share a stage: runs its layers for micro-batches, keeps the keys and values of its blocks, and on
-// the last stage samples. An interface: DecoderExecutor (decoder_executor.h) computes, MockExecutor (mock_executor.h)
-// gives known answers.
+// One pipeline stage on one device, or one rank of several that share a stage: runs its layers for micro-batches, keeps
+// the keys and values of its blocks, and on the last stage samples. An interface: DecoderExecutor (decoder_executor.h)
+// computes, MockExecutor (mock_executor.h) gives known answers.
 //
 // Confined:  to the stage actor's thread; run() is not reentrant. The output's hidden states own their memory and may
 //            travel to another thread.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "pipeline/model/decoder_tensors.h"
@@ -62,16 +63,15 @@ Result<void> check_stage_layers(const Topology& topology, const ModelConfig& mod
                  " of the model's " + std::to_string(model.num_hidden_layers));
 }
 
-Result<void> check_ranks(const Topology& topology) {
+Result<void> check_ranks(const Topology& topology, const ModelConfig& model) {
   for (std::size_t i = 0; i < topology.stages.size(); ++i) {
     const StageTopology& stage = topology.stages[i];
     if (stage.ranks.empty()) return refused(stage_name(i) + " has no rank");
-    if (stage.ranks.size() > 1) {
-      return refused("tensor parallel stages (" + std::to_string(stage.ranks.size()) + " ranks) are not supported yet");
-    }
-    if (stage.ranks.front().device.kind != Device::Kind::kCpu) {
-      return refused(stage_name(i) + " is on " + to_string(stage.ranks.front()) +
-                     ": CUDA devices are not supported yet");
+    const Result<void> shared_out = check_shard(model, {0, static_cast<std::uint32_t>(stage.ranks.size())});
+    if (!shared_out.ok()) return refused(stage_name(i) + ": " + shared_out.error().message);
+    for (const RankPlace& rank : stage.ranks) {
+      if (rank.device.kind == Device::Kind::kCpu) continue;
+      return refused(stage_name(i) + " is on " + to_string(rank) + ": CUDA devices are not supported yet");
     }
   }
   return {};
@@ -99,15 +99,20 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& 
     plan.stage = static_cast<std::uint32_t>(i);
     plan.first_layer = stage.first_layer;
     plan.num_layers = stage.num_layers;
-    plan.place = stage.ranks.front();
-    const bool is_nameless_spawn = plan.place.host.kind == Host::Kind::kSpawn && plan.place.host.name.empty();
-    plan.worker = is_nameless_spawn ? "stage-" + std::to_string(i) : plan.place.host.name;
     plan.threads = stage.threads;
-    if (topology.model.weights != WeightsKind::kMock) {
-      plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
-                                         i + 1 == topology.stages.size(), topology.model.dtype);
+    const auto num_ranks = static_cast<std::uint32_t>(stage.ranks.size());
+    for (std::uint32_t rank = 0; rank < num_ranks; ++rank) {
+      plan.shard = {rank, num_ranks};
+      plan.place = stage.ranks[rank];
+      const bool is_nameless_spawn = plan.place.host.kind == Host::Kind::kSpawn && plan.place.host.name.empty();
+      const std::string suffix = num_ranks == 1 ? "" : "-" + std::to_string(rank);
+      plan.worker = is_nameless_spawn ? "stage-" + std::to_string(i) + suffix : plan.place.host.name;
+      if (topology.model.weights != WeightsKind::kMock) {
+        plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
+                                           i + 1 == topology.stages.size(), topology.model.dtype, plan.shard);
+      }
+      stages.push_back(plan);
     }
-    stages.push_back(std::move(plan));
   }
   return stages;
 }
@@ -121,19 +126,18 @@ std::string memory_of(const StagePlan& stage) {
   return process_of(stage) + "/" + to_string(stage.place.device);
 }
 
-std::uint64_t block_bytes(const Plan& plan, std::uint32_t num_layers) {
-  return kv_bytes_per_token_per_layer(plan.model, plan.topology.model.compute) * plan.topology.batcher.block_tokens *
-         num_layers;
+std::uint64_t block_bytes(const Plan& plan, const StagePlan& stage) {
+  return kv_bytes_per_token_per_layer(shard_config(plan.model, stage.shard), plan.topology.model.compute) *
+         plan.topology.batcher.block_tokens * stage.num_layers;
 }
 
 Result<void> plan_blocks(Plan& plan) {
-  std::map<std::string, std::uint32_t> layers_by_memory;
-  for (const StagePlan& stage : plan.stages) layers_by_memory[memory_of(stage)] += stage.num_layers;
+  std::map<std::string, std::uint64_t> block_bytes_by_memory;
+  for (const StagePlan& stage : plan.stages) block_bytes_by_memory[memory_of(stage)] += block_bytes(plan, stage);
 
   const std::uint64_t budget_bytes = plan.topology.batcher.kv_cache_bytes;
   std::uint64_t num_blocks = std::numeric_limits<std::uint32_t>::max();
-  for (const auto& [memory, num_layers] : layers_by_memory) {
-    const std::uint64_t bytes = block_bytes(plan, num_layers);
+  for (const auto& [memory, bytes] : block_bytes_by_memory) {
     if (bytes > budget_bytes) {
       return refused("kv_cache is " + std::to_string(budget_bytes) + " bytes, but one block of " +
                      std::to_string(plan.topology.batcher.block_tokens) + " tokens takes " + std::to_string(bytes) +
@@ -142,7 +146,7 @@ Result<void> plan_blocks(Plan& plan) {
     num_blocks = std::min(num_blocks, budget_bytes / bytes);
   }
   plan.num_blocks = static_cast<std::uint32_t>(num_blocks);
-  for (StagePlan& stage : plan.stages) stage.kv_cache_bytes = num_blocks * block_bytes(plan, stage.num_layers);
+  for (StagePlan& stage : plan.stages) stage.kv_cache_bytes = num_blocks * block_bytes(plan, stage);
   return {};
 }
 
@@ -156,13 +160,17 @@ struct LinkEnd {
 };
 
 LinkEnd end_of(const StagePlan& stage) {
-  return {stage_name(stage.stage), process_of(stage), stage.place.host.kind == Host::Kind::kWorker};
+  return {"stage " + name_of(stage), process_of(stage), stage.place.host.kind == Host::Kind::kWorker};
 }
 
 LinkTransport transport_between(const LinksTopology& links, const LinkEnd& a, const LinkEnd& b) {
   if (a.process == b.process) return LinkTransport::kInproc;
   if (a.is_remote || b.is_remote) return LinkTransport::kTcp;
   return links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
+}
+
+bool meet_in_memory(std::span<const StagePlan> ranks) {
+  return std::ranges::all_of(ranks, [&](const StagePlan& rank) { return process_of(rank) == process_of(ranks[0]); });
 }
 
 // In the order of a request's way; see base/messages/pipeline.h.
@@ -173,13 +181,23 @@ std::vector<LinkPlan> plan_links(const Topology& topology, const std::vector<Sta
                                  {"tokenizer", "batcher", LinkTransport::kInproc, window},
                                  {"tokenizer", "responder", LinkTransport::kInproc, window}};
   const LinkEnd batcher = {"batcher"};
-  LinkEnd from = batcher;
-  for (const StagePlan& stage : stages) {
-    const LinkEnd to = end_of(stage);
+  const auto add = [&](const LinkEnd& from, const LinkEnd& to) {
     links.push_back({from.name, to.name, transport_between(topology.links, from, to), window});
-    from = to;
+  };
+  LinkEnd from = batcher;  // Or rank 0 of the stage before.
+  for (std::size_t first = 0; first < stages.size(); first += stages[first].shard.num_ranks) {
+    const std::span ranks(stages.data() + first, stages[first].shard.num_ranks);
+    for (const StagePlan& rank : ranks) add(from, end_of(rank));
+    if (!meet_in_memory(ranks)) {
+      for (const StagePlan& a : ranks) {
+        for (const StagePlan& b : ranks) {
+          if (a.shard.rank != b.shard.rank) add(end_of(a), end_of(b));
+        }
+      }
+    }
+    from = end_of(ranks.front());
   }
-  links.push_back({from.name, batcher.name, transport_between(topology.links, from, batcher), window});
+  add(from, batcher);
   links.push_back({"batcher", "responder", LinkTransport::kInproc, window});
   links.push_back({"responder", "batcher", LinkTransport::kInproc, window});
   links.push_back({"responder", "ingress", LinkTransport::kInproc, window});
@@ -247,7 +265,7 @@ std::vector<std::string> make_notes(const Plan& plan) {
   std::set<std::string> waited_for;
   for (const StagePlan& stage : plan.stages) {
     if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
-    notes.push_back(stage_name(stage.stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
+    notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
                     " --name " + stage.worker);
   }
   return notes;
@@ -264,6 +282,16 @@ std::string_view to_string(LinkTransport transport) {
   return "unknown";
 }
 
+std::string name_of(const StagePlan& stage) {
+  const std::string number = std::to_string(stage.stage);
+  return stage.shard.is_whole() ? number : number + "." + std::to_string(stage.shard.rank);
+}
+
+bool Plan::meets_in_memory(const StagePlan& stage) const {
+  const auto first = std::ranges::find(stages, stage.stage, &StagePlan::stage);
+  return meet_in_memory({first, stage.shard.num_ranks});
+}
+
 bool Plan::waits_for_workers() const {
   return std::any_of(stages.begin(), stages.end(),
                      [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
@@ -278,7 +306,7 @@ Result<Plan> make_plan(const Topology& topology, const ModelConfig& model) {
   if (Result<void> types = check_types(topology.model); !types.ok()) return types.error();
   if (Result<void> mock = check_mock(topology); !mock.ok()) return mock.error();
   if (Result<void> layers = check_stage_layers(topology, model); !layers.ok()) return layers.error();
-  if (Result<void> ranks = check_ranks(topology); !ranks.ok()) return ranks.error();
+  if (Result<void> ranks = check_ranks(topology, model); !ranks.ok()) return ranks.error();
 
   Plan plan;
   plan.topology = topology;

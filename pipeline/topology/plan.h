@@ -4,7 +4,7 @@
 // Owns:       values only.
 // Units:      as the names say; a block holds batcher.block_tokens token slots of every layer.
 // Errors:     kInvalidConfig, saying what cannot run and why.
-// Invariant:  the stages cover the model's layers exactly once, in order; every stage has num_blocks KV blocks.
+// Invariant:  the stages cover the model's layers exactly once, in order; every rank has num_blocks KV blocks.
 #pragma once
 
 #include <cstdint>
@@ -14,29 +14,34 @@
 
 #include "base/error.h"
 #include "pipeline/model/model_config.h"
+#include "pipeline/model/shard.h"
 #include "pipeline/topology/topology.h"
 
 namespace sluice::topology {
 
+// One rank of a stage.
 struct StagePlan {
   std::uint32_t stage = 0;  // Index in the pipeline.
+  Shard shard;
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
   RankPlace place;
-  // The name under which the stage's process registers; spawned ones without a name are called "stage-N". Empty in the
-  // head. Stages with the same name share the process.
+  // The name under which the rank's process registers; spawned ones without a name are called "stage-N", or "stage-N-R"
+  // where a stage has several ranks. Empty in the head. Ranks with the same name share the process.
   std::string worker;
   std::uint32_t threads = 1;
   std::uint64_t weights_bytes = 0;
-  std::uint64_t kv_cache_bytes = 0;  // num_blocks blocks of this stage's layers.
+  std::uint64_t kv_cache_bytes = 0;  // num_blocks blocks of this rank's layers and heads.
 
   friend bool operator==(const StagePlan&, const StagePlan&) = default;
 };
+// "1", or "1.0" for a rank of several.
+std::string name_of(const StagePlan& stage);
 
 enum class LinkTransport : std::uint8_t { kInproc, kIpc, kTcp };
 std::string_view to_string(LinkTransport transport);
 
-// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", ...
+// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", "stage 1.0", ...
 struct LinkPlan {
   std::string from;
   std::string to;
@@ -51,13 +56,15 @@ struct Plan {
   ModelConfig model;
   std::uint32_t pipeline_depth = 1;  // Micro-batches in flight: one per stage.
   std::uint32_t context_tokens = 0;
-  std::uint32_t num_blocks = 0;  // The same on every stage.
-  std::vector<StagePlan> stages;
+  std::uint32_t num_blocks = 0;   // The same on every stage.
+  std::vector<StagePlan> stages;  // In order, the ranks of each in order.
   std::vector<LinkPlan> links;
   std::vector<std::string> notes;  // What runs, but perhaps not as expected.
 
   // Whether any stage runs outside the head, so that the supervisor has to listen for workers.
   bool needs_workers() const;
+  // Whether the ranks of `stage`'s stage, which are several, meet in the memory of one process rather than over links.
+  bool meets_in_memory(const StagePlan& stage) const;
   // Whether any of those starts by itself and registers at supervisor.bind; spawned ones are told where.
   bool waits_for_workers() const;
 };

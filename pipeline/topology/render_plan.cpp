@@ -87,8 +87,8 @@ std::string render_facts(const Plan& plan) {
 std::string render_stages(const Plan& plan) {
   std::vector<Row> rows = {{"stage", "layers", "rank", "worker", "threads", "weights", "KV cache"}};
   for (const StagePlan& stage : plan.stages) {
-    rows.push_back({std::to_string(stage.stage), layers_to_string(stage.first_layer, stage.num_layers),
-                    to_string(stage.place), stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
+    rows.push_back({name_of(stage), layers_to_string(stage.first_layer, stage.num_layers), to_string(stage.place),
+                    stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
                     human_bytes(stage.weights_bytes), human_bytes(stage.kv_cache_bytes)});
   }
   return render_table(rows);

@@ -91,7 +91,7 @@ struct RankPlace {
 struct StageTopology {
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;  // 1 or more.
-  std::vector<RankPlace> ranks;  // Exactly one for now.
+  std::vector<RankPlace> ranks;  // 1 or more; several: tensor parallel.
   std::uint32_t threads = 1;
 
   friend bool operator==(const StageTopology&, const StageTopology&) = default;

@@ -128,10 +128,6 @@ Result<void> read_ranks(const FieldPlace& place, const ConfigNode& node, StageDr
     if (!rank.ok()) return place.error(element.position, rank.error().message);
     draft.stage.ranks.push_back(std::move(rank).value());
   }
-  if (list->size() > 1) {
-    return config_error(place.file_name, node.position,
-                        "tensor parallel stages (" + std::to_string(list->size()) + " ranks) are not supported yet");
-  }
   draft.ranks_at = node.position;
   return {};
 }
@@ -191,8 +187,7 @@ std::vector<Field<SupervisorTopology>> supervisor_fields() {
 
 std::vector<Field<MetricsTopology>> metrics_fields() {
   using M = MetricsTopology;
-  return {text("bind", &M::bind, metrics_bind_complaint),
-          whole_number("interval_ms", &M::interval_ms, 10, 60'000)};
+  return {text("bind", &M::bind, metrics_bind_complaint), whole_number("interval_ms", &M::interval_ms, 10, 60'000)};
 }
 
 // [tokenizer] and [responder]: one of each, in the head, is what there is.

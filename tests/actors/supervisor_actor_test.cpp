@@ -66,10 +66,10 @@ TEST_SUITE("actors/supervisor_actor") {
     worker->hear<WorkerWelcome>();
     const Epoch epoch = worker->hear<StageAssign>().epoch;
     worker->say(ready(epoch, "tcp://127.0.0.1:7000"));
-    CHECK(worker->hear<StageConnect>().output_address == "inproc://results");
+    CHECK(worker->hear<StageConnect>().output_addresses == std::vector<std::string>{"inproc://results"});
     const auto up = fixture.hear<PipelineReady>();
     REQUIRE(up.has_value());
-    CHECK(up->input_address == "tcp://127.0.0.1:7000");
+    CHECK(up->input_addresses == std::vector<std::string>{"tcp://127.0.0.1:7000"});
     worker.reset();
     const auto lost = fixture.hear<PipelineLost>();
     REQUIRE(lost.has_value());

@@ -131,7 +131,7 @@ TEST_SUITE("actors/worker_actor") {
       CHECK(failed.stage == assign.stage);
       CHECK_FALSE(failed.error.message.empty());
     }
-    fixture.head->say(StageConnect{Epoch{1}, 9, "tcp://127.0.0.1:1"});
+    fixture.head->say(StageConnect{Epoch{1}, 9, {"tcp://127.0.0.1:1"}});
     fixture.head->say(StageRelease{9});
     fixture.head->say(assignment(Epoch{1}));
     CHECK(fixture.head->hear<StageReady>().epoch == Epoch{1});

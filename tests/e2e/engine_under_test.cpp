@@ -32,7 +32,9 @@ std::string TopologyText::toml() const {
       << "[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = " << metrics_interval_ms << "\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
   for (const StageText& stage : stages) {
-    out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << stage.rank << "\"]\n";
+    std::string ranks = stage.rank;
+    for (std::size_t at = 0; (at = ranks.find(", ", at)) != std::string::npos; at += 4) ranks.replace(at, 2, "\", \"");
+    out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << ranks << "\"]\n";
   }
   return out.str();
 }

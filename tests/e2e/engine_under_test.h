@@ -14,7 +14,7 @@ namespace sluice::test {
 
 struct StageText {
   std::string layers;
-  std::string rank;  // "head/cpu:0", "spawn/cpu:0", "worker-a/cpu:0"
+  std::string rank;  // "head/cpu:0", "spawn/cpu:0", "worker-a/cpu:0"; of several ranks "head/cpu:0, head/cpu:0"
 };
 
 // A topology file in the making; every address is any free port.

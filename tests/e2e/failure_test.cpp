@@ -95,6 +95,35 @@ TEST_SUITE("e2e/failure") {
     CHECK(again.wait() == 0);
   }
 
+  TEST_CASE("kill -9 of a rank in the middle of a step: the others come free, and the stage is set up again") {
+    TopologyText topology;
+    topology.stages = {{"0-5", "head/cpu:0, spawn/cpu:0"}};
+    EngineUnderTest engine(topology);
+    auto client = engine.connect();
+    const auto expected = reference_tokens(client, "before");
+    for (int round = 0; round < 3; ++round) {
+      Generate request = greedy("long-" + std::to_string(round), "Once upon a time", 900);
+      request.ignore_eos = true;
+      request.credit_tokens = 900;  // Steps follow one another, and each waits in exchanges most of the time.
+      REQUIRE(client.send(request).ok());
+      bool has_begun = false;
+      std::optional<Error> error;
+      while (!error) {
+        auto message = client.receive(kPatience);
+        REQUIRE(message.ok());
+        REQUIRE(message->has_value());
+        REQUIRE_FALSE(std::holds_alternative<Finished>(**message));
+        if (const auto* failed = std::get_if<Failed>(&**message)) error = failed->error;
+        if (has_begun || !std::holds_alternative<Tokens>(**message)) continue;
+        has_begun = true;
+        REQUIRE(kill(only_child_of(engine.program().pid()), SIGKILL) == 0);
+      }
+      CHECK(error->code == ErrorCode::kStageLost);
+      engine.wait_until_ready();
+      CHECK(reference_tokens(client, "after-" + std::to_string(round)) == expected);
+    }
+  }
+
   TEST_CASE("kill -9 of a spawned worker: it is started again, three times over") {
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};

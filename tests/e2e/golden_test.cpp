@@ -96,6 +96,12 @@ TopologyText three_processes(const std::string& transport) {
   return topology;
 }
 
+TopologyText with_ranks(const std::string& ranks) {
+  TopologyText topology;
+  topology.stages = {{"0-5", ranks}};
+  return topology;
+}
+
 TEST_SUITE("e2e/golden") {
   TEST_CASE("f32: one stage in process gives the golden tokens, text and prompt log-probabilities") {
     check_greedy(one_stage_f32());
@@ -122,6 +128,33 @@ TEST_SUITE("e2e/golden") {
     check_greedy(answers);
     check_prompt_logprobs(answers, 1e-4);
     check_same_bits(answers, one_stage_f32());
+  }
+
+  TEST_CASE("tensor parallel: two ranks in one process give the golden tokens, and the same bits as over links") {
+    const auto answers = run_golden(with_ranks("head/cpu:0, head/cpu:0"));
+    check_greedy(answers);
+    check_prompt_logprobs(answers, 1e-4);
+    check_same_bits(run_golden(with_ranks("head/cpu:0, spawn/cpu:0")), answers);
+    check_same_bits(run_golden(with_ranks("spawn:a/cpu:0, spawn:a/cpu:0")), answers);
+    TopologyText tcp = with_ranks("spawn/cpu:0, spawn/cpu:0");
+    tcp.transport = "tcp";
+    check_same_bits(run_golden(tcp), answers);
+  }
+
+  TEST_CASE("tensor parallel: two stages of two ranks in four processes have the bits of two ranks") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0, spawn/cpu:0"}, {"3-5", "spawn/cpu:0, spawn/cpu:0"}};
+    const auto answers = run_golden(topology);
+    check_greedy(answers);
+    check_same_bits(answers, run_golden(with_ranks("head/cpu:0, head/cpu:0")));
+  }
+
+  TEST_CASE(
+      "tensor parallel: four ranks, which share KV heads, give the golden tokens; in one process and over links") {
+    const auto answers = run_golden(with_ranks("head/cpu:0, head/cpu:0, head/cpu:0, head/cpu:0"));
+    check_greedy(answers);
+    check_prompt_logprobs(answers, 1e-4);
+    check_same_bits(run_golden(with_ranks("head/cpu:0, spawn:a/cpu:0, spawn:a/cpu:0, spawn:b/cpu:0")), answers);
   }
 
   TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {

@@ -30,8 +30,13 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   IngressSnapshot ingress;
   ingress.snapshots_total = 5;
   ingress.is_up = true;
-  ingress.ledger = {.sessions = 1, .connections = 2, .attachments = 3, .requests_running = 4, .requests_kept = 5,
-                    .accepted_total = 60, .retried_total = 7};
+  ingress.ledger = {.sessions = 1,
+                    .connections = 2,
+                    .attachments = 3,
+                    .requests_running = 4,
+                    .requests_kept = 5,
+                    .accepted_total = 60,
+                    .retried_total = 7};
   ingress.ledger.failed.add(ErrorCode::kOverloaded);
   ingress.links = links_of({"tokenizer", "responder"}, {"responder"});
   snapshot.ingress = ingress;
@@ -53,7 +58,10 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   responder.links = links_of({"ingress", "batcher"}, {"ingress", "tokenizer", "batcher"});
   snapshot.responder = responder;
   for (std::size_t i = 0; i < num_stages; ++i) {
-    snapshot.facts.stages.push_back({std::to_string(i), "spawn/cpu:0", "stage-" + std::to_string(i)});
+    const std::string before = i == 0 ? "batcher" : "stage-" + std::to_string(i - 1);
+    const std::string after = i + 1 == num_stages ? "batcher" : "stage-" + std::to_string(i + 1);
+    const std::string number = std::to_string(i);
+    snapshot.facts.stages.push_back({number, number, "spawn/cpu:0", "stage-" + number, before, after});
     StageStats stage;
     stage.stage = static_cast<std::uint32_t>(i);
     stage.times = {100, 2000, 2'500'000, 500'000, {}};

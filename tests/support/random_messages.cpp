@@ -156,19 +156,22 @@ StageBatch RandomMessages::stage_batch() {
   for (auto& opening : batch.opened) opening = {{u64()}, sampling(), u64(), logprob_options(), u32(), tokens()};
   batch.closed.resize(below(4));
   for (auto& sequence : batch.closed) sequence = {u64()};
-  if (coin()) {
-    auto values = std::make_shared<std::vector<float>>();
-    batch.hidden.rows = static_cast<std::uint32_t>(below(6));
-    batch.hidden.columns = static_cast<std::uint32_t>(below(40));
-    values->resize(std::size_t{batch.hidden.rows} * batch.hidden.columns);
-    for (auto& value : *values) value = f32();
-    batch.hidden.values = *values;
-    batch.hidden.owner = std::move(values);
-  }
+  if (coin()) batch.hidden = hidden_states();
   batch.is_traced = coin();
   batch.stage_times = stage_times();
   batch.idle_us = u64();
   return batch;
+}
+
+HiddenStates RandomMessages::hidden_states() {
+  HiddenStates hidden;
+  hidden.rows = static_cast<std::uint32_t>(below(6));
+  hidden.columns = static_cast<std::uint32_t>(below(40));
+  auto values = std::make_shared<std::vector<float>>(std::size_t{hidden.rows} * hidden.columns);
+  for (auto& value : *values) value = f32();
+  hidden.values = *values;
+  hidden.owner = std::move(values);
+  return hidden;
 }
 
 StepResult RandomMessages::step_result() {
@@ -216,14 +219,15 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
       }
       return answers;
     }
-    default: return StreamReleased{{u64()}, coin(), u32()};
+    case 14: return StreamReleased{{u64()}, coin(), u32()};
+    default: return PartialResult{{u64()}, u64(), hidden_states()};
   }
 }
 
 WorkerMessage RandomMessages::worker_message(std::size_t kind) {
   switch (kind) {
     case 0: return WorkerHello{u32(), text(), u64(), u64(), text(), u32()};
-    case 1: return StageReady{{u64()}, u32(), text(), u64(), u64()};
+    case 1: return StageReady{{u64()}, u32(), text(), u64(), u64(), texts()};
     case 2: return StageFailed{{u64()}, u32(), error()};
     case 3: return LoadProgress{{u64()}, u32(), u64(), u64()};
     default: return stage_stats();
@@ -259,6 +263,10 @@ StageAssign RandomMessages::stage_assign() {
   assign.input_address = text();
   assign.links = {{u32(), u64()}, u32(), u32()};
   assign.report_interval_ms = u32();
+  assign.pipeline_stage = u32();
+  assign.rank = u32();
+  assign.num_ranks = u32();
+  assign.exchange_address = text();
   return assign;
 }
 
@@ -267,15 +275,22 @@ HeadMessage RandomMessages::head_message(std::size_t kind) {
     case 0: return WorkerWelcome{};
     case 1: return WorkerRefused{error()};
     case 2: return stage_assign();
-    case 3: return StageConnect{{u64()}, u32(), text()};
+    case 3: return StageConnect{{u64()}, u32(), texts(), texts()};
     default: return StageRelease{u32()};
   }
 }
 
+bool equal(const HiddenStates& a, const HiddenStates& b) {
+  return a.rows == b.rows && a.columns == b.columns && std::ranges::equal(a.values, b.values);
+}
+
+bool equal(const PartialResult& a, const PartialResult& b) {
+  return a.epoch == b.epoch && a.exchange == b.exchange && equal(a.values, b.values);
+}
+
 bool equal(const StageBatch& a, const StageBatch& b) {
   return a.epoch == b.epoch && a.step == b.step && a.token_ids == b.token_ids && a.entries == b.entries &&
-         a.opened == b.opened && a.idle_us == b.idle_us && a.closed == b.closed && a.hidden.rows == b.hidden.rows &&
-         a.hidden.columns == b.hidden.columns && std::ranges::equal(a.hidden.values, b.hidden.values) &&
+         a.opened == b.opened && a.idle_us == b.idle_us && a.closed == b.closed && equal(a.hidden, b.hidden) &&
          a.is_traced == b.is_traced && a.stage_times == b.stage_times;
 }
 
@@ -283,7 +298,7 @@ bool equal(const LinkMessage& a, const LinkMessage& b) {
   if (a.index() != b.index()) return false;
   return std::visit(
       [&b]<class T>(const T& one) {
-        if constexpr (std::is_same_v<T, StageBatch>) {
+        if constexpr (std::is_same_v<T, StageBatch> || std::is_same_v<T, PartialResult>) {
           return equal(one, std::get<T>(b));
         } else {
           return one == std::get<T>(b);

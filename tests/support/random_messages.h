@@ -63,6 +63,7 @@ class RandomMessages {
   DType dtype() { return static_cast<DType>(below(3)); }
   Generate generate();
   StepResult step_result();
+  HiddenStates hidden_states();
   StageAssign stage_assign();
   StageStats stage_stats();
 

@@ -65,14 +65,16 @@ void write_message(const StageReady& ready, wire::WorkerMessage::Builder root) {
   builder.setInputAddress(as_text(ready.input_address));
   builder.setWeightsBytes(ready.weights_bytes);
   builder.setKvCacheBytes(ready.kv_cache_bytes);
+  write_texts(ready.exchange_addresses, [&](capnp::uint count) { return builder.initExchangeAddresses(count); });
 }
 
-StageReady read_ready(const wire::StageReady::Reader& reader) {
+StageReady read_ready(const wire::StageReady::Reader& reader, Reading& reading) {
   return {.epoch = {reader.getEpoch()},
           .stage = reader.getStage(),
           .input_address = read_text(reader.getInputAddress()),
           .weights_bytes = reader.getWeightsBytes(),
-          .kv_cache_bytes = reader.getKvCacheBytes()};
+          .kv_cache_bytes = reader.getKvCacheBytes(),
+          .exchange_addresses = read_texts(reader.getExchangeAddresses(), reading)};
 }
 
 void write_message(const StageFailed& failed, wire::WorkerMessage::Builder root) {
@@ -98,7 +100,7 @@ WorkerMessage read_worker_message(const wire::WorkerMessage::Reader& reader, Rea
   switch (reader.which()) {
     case wire::WorkerMessage::NONE: reading.fail(ErrorCode::kProtocolViolation, "message says nothing"); return {};
     case wire::WorkerMessage::HELLO: return read_hello(reader.getHello());
-    case wire::WorkerMessage::STAGE_READY: return read_ready(reader.getStageReady());
+    case wire::WorkerMessage::STAGE_READY: return read_ready(reader.getStageReady(), reading);
     case wire::WorkerMessage::STAGE_FAILED: {
       const auto failed = reader.getStageFailed();
       return StageFailed{{failed.getEpoch()}, failed.getStage(), read(failed.getError(), reading)};
@@ -150,12 +152,19 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setMockStepUs(assign.mock.step_us);
   builder.setMockTokenUs(assign.mock.token_us);
   builder.setReportIntervalMs(assign.report_interval_ms);
+  builder.setPipelineStage(assign.pipeline_stage);
+  builder.setRank(assign.rank);
+  builder.setNumRanks(assign.num_ranks);
+  builder.setExchangeAddress(as_text(assign.exchange_address));
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
   return {.epoch = {reader.getEpoch()},
           .stage = reader.getStage(),
           .num_stages = reader.getNumStages(),
+          .pipeline_stage = reader.getPipelineStage(),
+          .rank = reader.getRank(),
+          .num_ranks = reader.getNumRanks(),
           .model_path = read_text(reader.getModelPath()),
           .first_layer = reader.getFirstLayer(),
           .num_layers = reader.getNumLayers(),
@@ -169,6 +178,7 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .weights = read_weights(reader.getWeights(), reading),
           .mock = {reader.getMockStepUs(), reader.getMockTokenUs()},
           .input_address = read_text(reader.getInputAddress()),
+          .exchange_address = read_text(reader.getExchangeAddress()),
           .links = {.window = {.messages = reader.getWindowMessages(), .bytes = reader.getWindowBytes()},
                     .heartbeat_ms = reader.getHeartbeatMs(),
                     .timeout_ms = reader.getTimeoutMs()},
@@ -179,7 +189,8 @@ void write_message(const StageConnect& connect, wire::HeadMessage::Builder root)
   auto builder = root.initStageConnect();
   builder.setEpoch(connect.epoch.value);
   builder.setStage(connect.stage);
-  builder.setOutputAddress(as_text(connect.output_address));
+  write_texts(connect.output_addresses, [&](capnp::uint count) { return builder.initOutputAddresses(count); });
+  write_texts(connect.exchange_addresses, [&](capnp::uint count) { return builder.initExchangeAddresses(count); });
 }
 
 HeadMessage read_head_message(const wire::HeadMessage::Reader& reader, Reading& reading) {
@@ -190,7 +201,10 @@ HeadMessage read_head_message(const wire::HeadMessage::Reader& reader, Reading& 
     case wire::HeadMessage::STAGE_ASSIGN: return read_assign(reader.getStageAssign(), reading);
     case wire::HeadMessage::STAGE_CONNECT: {
       const auto connect = reader.getStageConnect();
-      return StageConnect{{connect.getEpoch()}, connect.getStage(), read_text(connect.getOutputAddress())};
+      return StageConnect{{connect.getEpoch()},
+                          connect.getStage(),
+                          read_texts(connect.getOutputAddresses(), reading),
+                          read_texts(connect.getExchangeAddresses(), reading)};
     }
     case wire::HeadMessage::STAGE_RELEASE: return StageRelease{reader.getStageRelease().getStage()};
   }

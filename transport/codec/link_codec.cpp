@@ -96,6 +96,7 @@ LinkMessage read_link_message(const wire::LinkMessage::Reader& reader, Reading& 
     case wire::LinkMessage::STREAM_STOP: return read(reader.getStreamStop(), reading);
     case wire::LinkMessage::STREAM_PAUSE: return read(reader.getStreamPause(), reading);
     case wire::LinkMessage::CLIENT_ANSWERS: return read(reader.getClientAnswers(), reading);
+    case wire::LinkMessage::PARTIAL_RESULT: return read(reader.getPartialResult(), reading);
     case wire::LinkMessage::STREAM_RELEASED: return read(reader.getStreamReleased(), reading);
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
@@ -105,6 +106,19 @@ LinkMessage read_link_message(const wire::LinkMessage::Reader& reader, Reading& 
 
 std::uint64_t num_values(const HiddenStates& hidden) {
   return std::uint64_t{hidden.rows} * hidden.columns;
+}
+
+HiddenStates* tensor_of(LinkMessage& message) {
+  if (auto* batch = std::get_if<StageBatch>(&message)) return &batch->hidden;
+  if (auto* result = std::get_if<PartialResult>(&message)) return &result->values;
+  return nullptr;
+}
+
+Message with_tensor(Frame metadata, const HiddenStates& tensor) {
+  SLUICE_CHECK_EQ(tensor.values.size(), num_values(tensor));
+  Message message{std::move(metadata)};
+  if (!tensor.values.empty()) message.emplace_back(tensor.owner, std::as_bytes(tensor.values));
+  return message;
 }
 
 // Gives `hidden` the values of `frame`, which it keeps alive.
@@ -134,12 +148,11 @@ Result<void> adopt_values(const Frame& frame, const DecodeLimits& limits, Hidden
 }  // namespace codec
 
 Message encode(const StageBatch& batch) {
-  SLUICE_CHECK_EQ(batch.hidden.values.size(), codec::num_values(batch.hidden));
-  Message message{codec::metadata_frame(batch)};
-  if (!batch.hidden.values.empty()) {
-    message.emplace_back(batch.hidden.owner, std::as_bytes(batch.hidden.values));
-  }
-  return message;
+  return codec::with_tensor(codec::metadata_frame(batch), batch.hidden);
+}
+
+Message encode(const PartialResult& result) {
+  return codec::with_tensor(codec::metadata_frame(result), result.values);
 }
 
 Message encode(const StepResult& result) {
@@ -156,6 +169,7 @@ Message encode(const ClientAnswers& answers) {
 
 Message encode(const LinkMessage& message) {
   if (const auto* batch = std::get_if<StageBatch>(&message)) return encode(*batch);
+  if (const auto* result = std::get_if<PartialResult>(&message)) return encode(*result);
   const auto write_root = [&](wire::LinkMessage::Builder root) {
     std::visit([&](const auto& one) { codec::write_message(one, root); }, message);
   };
@@ -166,11 +180,11 @@ Result<LinkMessage> decode_link_message(const Message& message, const DecodeLimi
   if (message.empty()) return codec::expect_frames(message, 1).error();
   auto decoded = codec::read_frame<LinkMessage, wire::LinkMessage>(message.front(), limits, codec::read_link_message);
   if (!decoded) return decoded;
-  auto* batch = std::get_if<StageBatch>(&*decoded);
-  const bool has_tensor = batch != nullptr && codec::num_values(batch->hidden) > 0;
+  HiddenStates* tensor = codec::tensor_of(*decoded);
+  const bool has_tensor = tensor != nullptr && codec::num_values(*tensor) > 0;
   if (const auto frames = codec::expect_frames(message, has_tensor ? 2 : 1); !frames) return frames.error();
   if (has_tensor) {
-    if (const auto adopted = codec::adopt_values(message[1], limits, batch->hidden); !adopted) return adopted.error();
+    if (const auto adopted = codec::adopt_values(message[1], limits, *tensor); !adopted) return adopted.error();
   }
   return decoded;
 }

@@ -21,6 +21,7 @@ Message encode(const LinkMessage& message);
 // As encode(LinkMessage{x}), without the copy.
 Message encode(const StageBatch& batch);
 Message encode(const StepResult& result);
+Message encode(const PartialResult& result);
 Message encode(const StepTokens& tokens);
 Message encode(const ClientAnswers& answers);
 

@@ -1,5 +1,6 @@
 // The plain structs of base/messages/pipeline.h, written to and read from those of transport/schema/internal.capnp:
-// what link_codec.cpp is made of. StageBatch's hidden states are not here: they are a frame of their own.
+// what link_codec.cpp is made of. The hidden states of StageBatch and PartialResult are not here: they are a frame of
+// their own.
 //
 // Thread:  pure functions.
 // Errors:  as in wire_values.h.
@@ -27,6 +28,7 @@ void write_message(const StreamStop& stop, wire::LinkMessage::Builder root);
 void write_message(const StreamPause& pause, wire::LinkMessage::Builder root);
 void write_message(const ClientAnswers& answers, wire::LinkMessage::Builder root);
 void write_message(const StreamReleased& released, wire::LinkMessage::Builder root);
+void write_message(const PartialResult& result, wire::LinkMessage::Builder root);
 
 Submission read(const wire::Submission::Reader& reader, Reading& reading);
 SequenceStart read(const wire::SequenceStart::Reader& reader, Reading& reading);
@@ -43,6 +45,7 @@ StreamStop read(const wire::StreamStop::Reader& reader, Reading& reading);
 StreamPause read(const wire::StreamPause::Reader& reader, Reading& reading);
 ClientAnswers read(const wire::ClientAnswers::Reader& reader, Reading& reading);
 StreamReleased read(const wire::StreamReleased::Reader& reader, Reading& reading);
+PartialResult read(const wire::PartialResult::Reader& reader, Reading& reading);
 
 void write(const TimeLeft& left, wire::TimeLeft::Builder builder);
 TimeLeft read(const wire::TimeLeft::Reader& reader, Reading& reading);

@@ -217,4 +217,18 @@ StepResult read(const wire::StepResult::Reader& reader, Reading& reading) {
           .stage_times = read_structs<StageTime>(reader.getStageTimes(), reading, read_stage_time)};
 }
 
+void write_message(const PartialResult& result, wire::LinkMessage::Builder root) {
+  auto builder = root.initPartialResult();
+  builder.setEpoch(result.epoch.value);
+  builder.setExchange(result.exchange);
+  builder.setRows(result.values.rows);
+  builder.setColumns(result.values.columns);
+}
+
+PartialResult read(const wire::PartialResult::Reader& reader, Reading&) {
+  return {.epoch = {reader.getEpoch()},
+          .exchange = reader.getExchange(),
+          .values = {.rows = reader.getRows(), .columns = reader.getColumns(), .owner = {}, .values = {}}};
+}
+
 }  // namespace sluice::transport::codec

@@ -28,6 +28,7 @@ struct LinkMessage {
     streamPause @13 :StreamPause;
     clientAnswers @14 :ClientAnswers;
     streamReleased @15 :StreamReleased;
+    partialResult @16 :PartialResult;
   }
 }
 
@@ -177,6 +178,13 @@ struct StreamTokens {
   logprobs @3 :List(Client.TokenLogprobs);    # Empty, or one per token.
 }
 
+struct PartialResult {
+  epoch @0 :UInt64;
+  exchange @1 :UInt64;   # From 1 in each epoch.
+  rows @2 :UInt32;       # 1: the values follow as a further frame, f32 little-endian.
+  columns @3 :UInt32;
+}
+
 struct StepTokens {
   streams @0 :List(StreamTokens);
 }
@@ -269,7 +277,7 @@ struct WorkerHello {
 
 struct StageAssign {
   epoch @0 :UInt64;
-  stage @1 :UInt32;           # Index in the pipeline, below numStages.
+  stage @1 :UInt32;           # Index in the plan, rank by rank; below numStages.
   numStages @2 :UInt32;       # 1 or more.
   modelPath @3 :Text;
   firstLayer @4 :UInt32;
@@ -290,6 +298,10 @@ struct StageAssign {
   mockStepUs @19 :UInt32;     # With weights mock: what a step takes,
   mockTokenUs @20 :UInt32;    # and each of its tokens besides.
   reportIntervalMs @21 :UInt32;  # How often StageStats are wanted; 0: never.
+  pipelineStage @22 :UInt32;     # Which stage of the pipeline this is a rank of.
+  rank @23 :UInt32;              # Below numRanks.
+  numRanks @24 :UInt32 = 1;
+  exchangeAddress @25 :Text;     # Where to bind for the partial results of rank {peer}; or empty.
 }
 
 struct LoadProgress {
@@ -305,6 +317,7 @@ struct StageReady {
   inputAddress @2 :Text;   # Where the previous stage connects.
   weightsBytes @3 :UInt64;
   kvCacheBytes @4 :UInt64;
+  exchangeAddresses @5 :List(Text);  # By rank, where that rank connects; or empty.
 }
 
 struct StageFailed {
@@ -316,7 +329,8 @@ struct StageFailed {
 struct StageConnect {
   epoch @0 :UInt64;
   stage @1 :UInt32;
-  outputAddress @2 :Text;  # Of the next stage, or the batcher.
+  outputAddresses @2 :List(Text);    # Of the next stage's ranks, or the batcher's; of rank 0 alone.
+  exchangeAddresses @3 :List(Text);  # By rank, where it waits for this one's partial results; or empty.
 }
 
 struct StageRelease {

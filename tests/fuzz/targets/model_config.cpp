@@ -1,6 +1,6 @@
 // config.json and generation_config.json, and the arithmetic on what they say.
-#include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/model_config.h"
+#include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/generation_config.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -42,9 +42,9 @@ class World {
 
   static std::vector<StagePlace> places() {
     return {{"head", WorkerKind::kHead, 0, 1},
-            {"spawn-1", WorkerKind::kSpawned, 1, 1},
-            {"worker-a", WorkerKind::kNamed, 2, 1},
-            {"worker-a", WorkerKind::kNamed, 3, 1}};
+            {"spawn-1", WorkerKind::kSpawned, 1, 1, 1},
+            {"worker-a", WorkerKind::kNamed, 2, 1, 2},
+            {"worker-a", WorkerKind::kNamed, 3, 1, 3}};
   }
 
   void obey() {

@@ -35,7 +35,7 @@ StageReady ready(std::uint32_t stage, Epoch epoch) {
 }
 
 Membership head_and_worker(WorkerKind kind) {
-  return Membership({{"head", WorkerKind::kHead, 0, 3}, {"worker-a", kind, 3, 3}}, {});
+  return Membership({{"head", WorkerKind::kHead, 0, 3}, {"worker-a", kind, 3, 3, 1}}, {});
 }
 
 // Brings both stages up and drops the actions on the way.
@@ -64,10 +64,11 @@ TEST_SUITE("pipeline/membership") {
 
     const auto actions = membership.take_actions();
     REQUIRE(only<ConnectStage>(actions).size() == 2);
-    CHECK(only<ConnectStage>(actions)[0].output_address == "inproc://stage-1");
-    CHECK_FALSE(only<ConnectStage>(actions)[1].output_address.has_value());
+    CHECK(only<ConnectStage>(actions)[0].output_addresses == std::vector<std::string>{"inproc://stage-1"});
+    CHECK_FALSE(only<ConnectStage>(actions)[0].feeds_batcher);
+    CHECK(only<ConnectStage>(actions)[1].feeds_batcher);
     REQUIRE(only<PipelineUp>(actions).size() == 1);
-    CHECK(only<PipelineUp>(actions)[0].input_address == "inproc://stage-0");
+    CHECK(only<PipelineUp>(actions)[0].input_addresses == std::vector<std::string>{"inproc://stage-0"});
     CHECK_FALSE(membership.unavailable().has_value());
     membership.check_invariants();
   }

@@ -1,5 +1,5 @@
-#include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/model_config.h"
+#include "pipeline/model/decoder_tensors.h"
 
 #include <doctest/doctest.h>
 

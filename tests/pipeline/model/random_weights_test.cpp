@@ -23,7 +23,8 @@ std::vector<float> drawn(const DecoderTensor& tensor, std::size_t begin, std::si
   return values;
 }
 
-const DecoderTensor kMatrix = {TensorRole::kQuery, 0, "model.layers.0.self_attn.q_proj.weight", 40, 25, false, 0, 0, 40, 25};
+const DecoderTensor kMatrix = {
+    TensorRole::kQuery, 0, "model.layers.0.self_attn.q_proj.weight", 40, 25, false, 0, 0, 40, 25};
 
 }  // namespace
 
@@ -52,7 +53,8 @@ TEST_SUITE("pipeline/model/random_weights") {
     }
     CHECK(std::abs(sum / 1000) < 0.002);
     CHECK(std::sqrt(squares / 1000) == doctest::Approx(0.02).epsilon(0.05));
-    CHECK(drawn({TensorRole::kFinalNorm, 0, "model.norm.weight", 1, 16, true, 0, 0, 1, 16}, 0, 1) == std::vector<float>(16, 1.0f));
+    CHECK(drawn({TensorRole::kFinalNorm, 0, "model.norm.weight", 1, 16, true, 0, 0, 1, 16}, 0, 1) ==
+          std::vector<float>(16, 1.0f));
   }
 
   TEST_CASE("bf16 is f32 rounded") {

@@ -126,9 +126,9 @@ TEST_SUITE("pipeline/topology/plan") {
   }
 
   TEST_CASE("make_plan: what the engine does not do is refused") {
-    Topology two_ranks = make_topology({make_stage(0, 6)});
-    two_ranks.stages[0].ranks.push_back({});
-    CHECK(error_of(two_ranks) == "tensor parallel stages (2 ranks) are not supported yet");
+    Topology three_ranks = make_topology({make_stage(0, 6)});
+    three_ranks.stages[0].ranks.resize(3);
+    CHECK(error_of(three_ranks) == "stage 0: 3 ranks do not divide the model's 4 attention heads");
 
     Topology no_rank = make_topology({make_stage(0, 6)});
     no_rank.stages[0].ranks.clear();
