@@ -12,8 +12,8 @@
 namespace sluice::cli {
 namespace {
 
-ExitCode run_plan(const std::string& file) {
-  const Result<topology::Plan> plan = load_plan(file);
+ExitCode run_plan(const TopologySource& source) {
+  const Result<topology::Plan> plan = load_plan(source);
   if (!plan.ok()) return report(plan.error());
   std::cout << topology::render_plan(*plan) << std::flush;
   return std::cout.good() ? kExitOk : kExitFailure;
@@ -23,15 +23,16 @@ ExitCode run_plan(const std::string& file) {
 
 void add_plan(CLI::App& app, ExitCode& exit_code) {
   CLI::App* verb = app.add_subcommand("plan", "Show what a topology file resolves to, or why it cannot run");
-  const auto file = std::make_shared<std::string>();
-  verb->add_option("FILE", *file, "Topology file (TOML)")->required();
+  const auto source = std::make_shared<TopologySource>();
+  add_topology_options(*verb, *source);
   verb->footer(R"(
 Prints the stages with their layers, places, bytes of weights and KV cache, and the links with their credits.
 Reads the model's config.json, not its weights. Exits with 78 where the file cannot run.
 
-Example:
-  sluice plan configs/two-processes.toml)");
-  verb->callback([file, &exit_code] { exit_code = run_plan(*file); });
+Examples:
+  sluice plan configs/two-processes.toml
+  sluice plan configs/two-stages.toml --set stage.0.layers=0-3 --set stage.1.layers=4-5)");
+  verb->callback([source, &exit_code] { exit_code = run_plan(*source); });
 }
 
 }  // namespace sluice::cli

@@ -25,7 +25,7 @@ namespace sluice::cli {
 namespace {
 
 struct ServeOptions {
-  std::string file;
+  TopologySource source;
   LogOptions log;
   std::uint32_t drain_ms = 30'000;
 };
@@ -66,7 +66,7 @@ ExitCode drain(actors::Engine& engine, std::uint32_t drain_ms) {
 ExitCode run_serve(const ServeOptions& options) {
   const Log log("sluice", options.log);
   std::atomic<bool>& interrupted = interrupt_flag();
-  const Result<topology::Plan> plan = load_plan(options.file);
+  const Result<topology::Plan> plan = load_plan(options.source);
   if (!plan.ok()) return report(plan.error());
   auto engine =
       actors::Engine::start(*plan, {.worker_log_level = options.log.level, .worker_log_format = options.log.format});
@@ -103,7 +103,7 @@ ExitCode run_serve(const ServeOptions& options) {
 void add_serve(CLI::App& app, ExitCode& exit_code) {
   CLI::App* verb = app.add_subcommand("serve", "Run the engine that a topology file describes");
   const auto options = std::make_shared<ServeOptions>();
-  verb->add_option("FILE", options->file, "Topology file (TOML)")->required();
+  add_topology_options(*verb, options->source);
   add_log_options(*verb, options->log);
   verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")
       ->capture_default_str();

@@ -80,7 +80,8 @@ std::string_view kind_of(const ConfigNode& node) {
 
 Error config_error(std::string_view file_name, Position position, std::string_view sentence) {
   std::string message(file_name);
-  message.append(":").append(std::to_string(position.line)).append(":").append(std::to_string(position.column));
+  const std::string line = position.line == 0 ? "--set " : std::to_string(position.line) + ":";
+  message.append(":").append(line).append(std::to_string(position.column));
   message.append(": ").append(sentence);
   return {ErrorCode::kInvalidConfig, std::move(message)};
 }

@@ -17,7 +17,7 @@
 namespace sluice::topology {
 
 struct Position {
-  std::uint32_t line = 1;
+  std::uint32_t line = 1;  // 0: on the command line, in the column-th --set.
   std::uint32_t column = 1;
 
   friend auto operator<=>(const Position&, const Position&) = default;
@@ -53,7 +53,7 @@ Result<ConfigNode> read_config_document(std::string_view text, std::string_view 
 // What a value is, for messages: "a string", "a number", ...
 std::string_view kind_of(const ConfigNode& node);
 
-// kInvalidConfig: "FILE:LINE:COLUMN: sentence".
+// kInvalidConfig: "FILE:LINE:COLUMN: sentence", or "FILE:--set NUMBER: sentence".
 Error config_error(std::string_view file_name, Position position, std::string_view sentence);
 
 }  // namespace sluice::topology

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pipeline/topology/config_document.h"
+#include "pipeline/topology/config_override.h"
 #include "pipeline/topology/config_schema.h"
 #include "pipeline/topology/value_syntax.h"
 
@@ -313,9 +314,13 @@ Result<void> check_mock(std::string_view file_name, const TopologyDraft& draft) 
                           in_quotes(to_string(draft.topology.model.weights)) + ", not 'mock'");
 }
 
-Result<TopologyDraft> parse_draft(std::string_view toml, std::string_view file_name) {
-  const Result<ConfigNode> document = read_config_document(toml, file_name);
+Result<TopologyDraft> parse_draft(std::string_view toml, std::string_view file_name, Overrides overrides) {
+  Result<ConfigNode> document = read_config_document(toml, file_name);
   if (!document.ok()) return document.error();
+  for (std::size_t i = 0; i < overrides.size(); ++i) {
+    Result<void> applied = apply_override(file_name, overrides[i], static_cast<std::uint32_t>(i + 1), *document);
+    if (!applied.ok()) return applied.error();
+  }
 
   static const std::vector<Field<TopologyDraft>> kFields = topology_fields();
   TopologyDraft draft;
@@ -343,16 +348,16 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<Topology> parse_topology(std::string_view toml, std::string_view file_name) {
-  Result<TopologyDraft> draft = parse_draft(toml, file_name);
+Result<Topology> parse_topology(std::string_view toml, std::string_view file_name, Overrides overrides) {
+  Result<TopologyDraft> draft = parse_draft(toml, file_name, overrides);
   if (!draft.ok()) return std::move(draft).error();
   return std::move(draft->topology);
 }
 
-Result<Topology> load_topology(const std::filesystem::path& path) {
+Result<Topology> load_topology(const std::filesystem::path& path, Overrides overrides) {
   const Result<std::string> content = read_file(path);
   if (!content.ok()) return content.error();
-  Result<TopologyDraft> draft = parse_draft(*content, path.string());
+  Result<TopologyDraft> draft = parse_draft(*content, path.string(), overrides);
   if (!draft.ok()) return std::move(draft).error();
 
   const std::filesystem::path written = draft->topology.model.path;

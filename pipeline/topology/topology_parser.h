@@ -6,6 +6,8 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -13,11 +15,14 @@
 
 namespace sluice::topology {
 
+// What is said anew on the command line (config_override.h), in this order.
+using Overrides = std::span<const std::string>;
+
 // `file_name` serves messages only; model.path is left as written. Files are limited to kTopologyFileBytesMax.
-Result<Topology> parse_topology(std::string_view toml, std::string_view file_name);
+Result<Topology> parse_topology(std::string_view toml, std::string_view file_name, Overrides overrides = {});
 
 // Reads and parses a file. A relative model.path is looked for beside the file first, then in the current directory; it
 // is an error if it is a directory in neither.
-Result<Topology> load_topology(const std::filesystem::path& path);
+Result<Topology> load_topology(const std::filesystem::path& path, Overrides overrides = {});
 
 }  // namespace sluice::topology
