@@ -17,7 +17,7 @@ std::vector<pid_t> processes_of(EngineUnderTest& engine);
 // Open descriptors of an engine at rest, by process: the fewest seen while it is scraped some times, as sockets are
 // closed in the background, those of scrapes included.
 std::map<pid_t, std::size_t> descriptors_of(const EngineUnderTest& engine, const std::vector<pid_t>& processes);
-// Waits until they are as before, to the last one (a failure: they do not come to that).
+// Waits until they are seen to be as before, to the last one (a failure: they do not come to that).
 void check_descriptors(const EngineUnderTest& engine, const std::map<pid_t, std::size_t>& before);
 
 // False under the address sanitizer, which keeps freed memory for a while.

@@ -27,7 +27,8 @@ std::string TopologyText::toml() const {
       << "\nblock_tokens = " << block_tokens << "\nkv_cache = \"" << kv_cache << "\"\n"
       << "prefix_cache = " << (prefix_cache ? "true" : "false") << "\n"
       << "[kernels]\npath = \"" << kernel_path << "\"\n"
-      << "[links]\ntransport = \"" << transport << "\"\ntimeout_ms = " << link_timeout_ms << "\n"
+      << "[links]\ntransport = \"" << transport << "\"\ntimeout_ms = " << link_timeout_ms
+      << "\nwindow_messages = " << link_window_messages << "\n"
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n"
       << "[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = " << metrics_interval_ms << "\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";

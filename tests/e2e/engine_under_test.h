@@ -43,6 +43,7 @@ struct TopologyText {
   std::uint32_t mock_step_us = 0;
   std::uint32_t mock_token_us = 0;
   std::uint32_t link_timeout_ms = 2'000;
+  std::uint32_t link_window_messages = 64;
 
   std::string toml() const;
 };

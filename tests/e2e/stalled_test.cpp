@@ -16,24 +16,41 @@ using load::StalledClients;
 
 constexpr std::uint32_t kPatient = 198;  // Grant the window alone, and wait.
 constexpr std::uint32_t kGreedy = 2;     // Grant everything, and want it again and again.
+constexpr int kWishes = 12;              // Of a greedy one at a time.
+constexpr int kWishesMax = 12'000;       // Far more than any network and queue hold the answers of.
 
-Generate greedy_request() {
-  Generate request = greedy("greedy", std::vector<TokenId>(16, 1), 900);
+Generate greedy_request(int number) {
+  Generate request = greedy("greedy-" + std::to_string(number), std::vector<TokenId>(16, 1), 300);
   request.ignore_eos = true;
   request.credit_tokens = 1'000'000;
   request.logprobs = {.output = true, .top = 20};
   return request;
 }
 
-// Until what they do not read has filled the network and the engine's queues for them.
-void flood(const EngineUnderTest& engine, std::deque<RawClient>& clients) {
+double num_asked(const MetricSamples& samples) {
+  return sample(samples, "sluice_requests_accepted_total") + sample(samples, "sluice_requests_retried_total");
+}
+
+// Until what it does not read has filled the network and the engine's queue for it. It asks again when all that it
+// asked for is on its way: an attachment that is replaced before that takes its answers along, and faster ones than the
+// engine answers would fill no queue at all.
+void fill(const EngineUnderTest& engine, RawClient& client) {
   const SteadyClock clock;
-  const TimePoint until = clock.now() + kPatience;
-  while (sample(engine.metrics(), "sluice_ingress_connections") > kPatient) {
-    REQUIRE(clock.now() < until);
-    for (RawClient& client : clients) {
-      for (int i = 0; i < 10; ++i) client.send(greedy_request());
-    }
+  MetricSamples samples = engine.metrics();
+  const double before_cut = sample(samples, "sluice_ingress_clients_cut_total");
+  const double before_asked = num_asked(samples);
+  for (int asked = kWishes; sample(samples, "sluice_ingress_clients_cut_total") == before_cut; asked += kWishes) {
+    REQUIRE(asked <= kWishesMax);
+    for (int i = 0; i < kWishes; ++i) client.send(greedy_request(i));
+    const auto is_waiting = [&] {
+      return sample(samples, "sluice_ingress_clients_cut_total") == before_cut &&
+             (num_asked(samples) < before_asked + asked || sample(samples, "sluice_ingress_attachments") > kPatient);
+    };
+    const TimePoint until = clock.now() + kPatience;  // For this round of answers.
+    do {
+      REQUIRE(clock.now() < until);
+      samples = engine.metrics();
+    } while (is_waiting());
   }
 }
 
@@ -48,7 +65,7 @@ Generate normal_request(int number) {
 std::vector<Answer> normal_answers(const EngineUnderTest& engine, const std::string& suffix) {
   auto client = engine.connect();
   std::vector<Answer> answers;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 20; ++i) {
     Generate request = normal_request(i);
     request.request_id += suffix;
     answers.push_back(generate(client, request));
@@ -72,6 +89,7 @@ TEST_SUITE("e2e/stalled") {
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
     topology.weights = "mock";
     topology.max_requests = 300;
+    topology.link_window_messages = 512;  // The patient ask at once, and none is refused: half of it is always there.
     topology.max_sequences = 32;
     topology.client_window_tokens = 32;
     topology.kv_cache = "8MiB";  // Of some of them at a time: the others' requests are preempted, not only set aside.
@@ -90,7 +108,7 @@ TEST_SUITE("e2e/stalled") {
       for (std::uint32_t i = 0; i < kGreedy; ++i) greedy_clients.emplace_back(engine.ingress()).send(Hello{});
       // Beside them while they are still computed for, and once all of them stall.
       check_same_tokens(normal_answers(engine, "-early"), alone);
-      flood(engine, greedy_clients);
+      for (RawClient& client : greedy_clients) fill(engine, client);
       check_same_tokens(normal_answers(engine, "-late"), alone);
       engine.check_metrics({{"sluice_streams_running", kPatient},
                             {"sluice_streams_paused", kPatient},

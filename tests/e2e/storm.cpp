@@ -65,7 +65,6 @@ Storm::Call Storm::make_call(std::uint64_t number) const {
   if (what >= 85 && what < 95) call.act = Act::kRepeat;
   if (what >= 95) call.act = Act::kConflict;
   call.moment = static_cast<Moment>(random.below(5));
-  // An id whose request is over starts a new one: a conflict needs one that cannot have ended.
   if (call.act == Act::kConflict) call.moment = Moment::kParked;
   // Whom to follow is known once it is accepted, and which of two attachments an answer is for.
   const bool needs_acceptance = call.act == Act::kFollow || call.act == Act::kRepeat;
@@ -131,7 +130,10 @@ bool Storm::is_moment(const Call& call, const Attachment& attachment) {
     case Moment::kSent: return false;
     case Moment::kAccepted: return attachment.accepted.has_value() && !attachment.has_ended();
     case Moment::kTokens: return attachment.next_index() >= call.tokens && !attachment.has_ended();
-    case Moment::kParked: return attachment.next_index() == attachment.credit_end && !attachment.has_ended();
+    case Moment::kParked:
+      // An id whose request is over starts a new one: a conflict needs one that cannot have ended.
+      if (call.act == Act::kConflict && attachment.credit_end >= call.known->answer.ids.size()) return false;
+      return attachment.next_index() == attachment.credit_end && !attachment.has_ended();
     case Moment::kEnded: return attachment.has_ended();
   }
   return false;
@@ -152,7 +154,7 @@ bool Storm::act(Caller& caller, Call& call) {
     }
     case Act::kRepeat:
       if (caller.conversation->of(id).has_ended()) check_end(call, caller.conversation->of(id));
-      note_attachment(call, caller.conversation->of(id));
+      note_acceptance(call, caller.conversation->of(id));
       call.may_be_over = true;
       ++tally_.repeated;
       caller.conversation->retry(call.request);
@@ -179,7 +181,7 @@ void Storm::vanish(Caller& caller, std::uint64_t draw) {
   // What was never accepted can only be repeated, in its own session.
   bool has_unaccepted = false;
   for (auto& [id, call] : calls) {
-    note_attachment(call, lost->of(id));
+    note_acceptance(call, lost->of(id));
     has_unaccepted = has_unaccepted || (is_to_be_resumed(call) && !call.was_accepted);
   }
   std::optional<SessionToken> session;
@@ -199,9 +201,8 @@ void Storm::vanish(Caller& caller, std::uint64_t draw) {
   }
 }
 
-void Storm::note_attachment(Call& call, const Attachment& attachment) {
+void Storm::note_acceptance(Call& call, const Attachment& attachment) {
   call.was_accepted = call.was_accepted || attachment.accepted.has_value();
-  call.credit_max = std::max(call.credit_max, attachment.credit_end);
 }
 
 void Storm::resume(Caller& caller, Call call, const Attachment& before) {
@@ -209,14 +210,14 @@ void Storm::resume(Caller& caller, Call call, const Attachment& before) {
   CHECK(is_at(call.known->answer.ids, before.from_index, before.answer.ids));
   ++tally_.resumed;
   call.act = Act::kNothing;
+  // Nobody took its tokens for a while, and it was computed on: by a window, by what was under way when the window was
+  // full, and by what a follower granted.
+  call.may_be_over = true;
   if (!call.was_accepted) {
-    call.may_be_over = true;
     call.is_insisting = true;
     caller.conversation->generate(call.request);
   } else {
     const std::uint64_t from_index = before.next_index();
-    const std::uint32_t ahead = caller.conversation->welcome().client_window_tokens;
-    call.may_be_over = call.may_be_over || call.credit_max + ahead >= call.known->answer.ids.size();
     caller.conversation->attach({call.session, id, from_index, from_index + call.request.credit_tokens});
   }
   const bool is_new = caller.calls.emplace(id, std::move(call)).second;
@@ -300,9 +301,11 @@ void Storm::check_finished(const Call& call, const Attachment& attachment) {
   CHECK(finished.reason == whole.finished->reason);
   CHECK(finished.usage.output_tokens == whole.finished->usage.output_tokens);
   if (attachment.next_index() < whole.ids.size()) {
-    // A result that is forgotten takes its attachments along, credit or not; but only those that came after the end.
-    CHECK(call.may_be_over);
-    ++tally_.forgotten;
+    // Cut short for want of credit: a deadline waits for none, nor does a result that is forgotten, which takes its
+    // attachments along; but only those that came after the end.
+    const bool has_deadline = call.request.deadline_ms > 0;
+    CHECK((has_deadline || call.may_be_over));
+    ++(has_deadline ? tally_.out_of_time : tally_.forgotten);
     return;
   }
   ++tally_.finished;

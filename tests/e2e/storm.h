@@ -37,7 +37,7 @@ struct StormTally {
   std::uint64_t cancelled_prefilling = 0;
   std::uint64_t cancelled_decoding = 0;
   std::uint64_t out_of_time = 0;
-  std::uint64_t forgotten = 0;  // Failed{not_found} or {unavailable}: attached again just after the end.
+  std::uint64_t forgotten = 0;  // Attached after the end: Failed{not_found} or {unavailable}, or not all tokens.
   std::uint64_t abandoned = 0;  // Its client was gone: nobody heard how it ended.
   std::uint64_t lost_connections = 0;
   std::uint64_t resumed = 0;
@@ -72,11 +72,10 @@ class Storm {
     Moment moment = Moment::kSent;
     std::size_t tokens = 0;
     std::uint32_t credit_step = 0;
-    bool is_lasting = false;       // Its grace is long: its client comes back for it.
-    bool is_follower = false;      // Attached to another's request.
-    bool was_accepted = false;     // In whatever attachment.
-    std::uint64_t credit_max = 0;  // Of the attachments before this one.
-    bool may_be_over = false;      // Attached when its request could have ended and been forgotten.
+    bool is_lasting = false;    // Its grace is long: its client comes back for it.
+    bool is_follower = false;   // Attached to another's request.
+    bool was_accepted = false;  // In whatever attachment.
+    bool may_be_over = false;   // Attached when its request could have ended and been forgotten.
     bool is_cancelled = false;
     // Sent twice over two connections, the first of them lost: whichever comes first, it is asked for until it is
     // accepted, so that it is not left to its grace.
@@ -97,7 +96,7 @@ class Storm {
   bool act(Caller& caller, Call& call);
   void vanish(Caller& caller, std::uint64_t draw);
   // Before another attachment takes the place of this one.
-  static void note_attachment(Call& call, const Attachment& attachment);
+  static void note_acceptance(Call& call, const Attachment& attachment);
   void resume(Caller& caller, Call call, const Attachment& before);
   void follow(Caller& caller, const Call& leader, std::uint64_t received);
   Caller& caller_without(const std::string& id, std::uint64_t draw);
