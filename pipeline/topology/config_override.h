@@ -4,8 +4,8 @@
 // Before the "=" are keys, and places in lists counted from 0; tables that are not there are made, a list grows by its
 // next place. Behind it is a TOML value, or text without quotes: so it is read where it replaces a text, or is no TOML.
 //
-// Errors:  kInvalidConfig, naming the file and the number of the --set: a path that leads nowhere. What a value may be is
-//          for the reader of the file to say, as of any other.
+// Errors:  kInvalidConfig, naming the file and the number of the --set: a path that leads nowhere. What a value may be
+//          is for the reader of the file to say, as of any other.
 #pragma once
 
 #include <cstdint>
