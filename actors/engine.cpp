@@ -15,6 +15,7 @@
 #include "actors/supervisor_actor.h"
 #include "actors/tokenizer_actor.h"
 #include "kernels/cpu/isa_path.h"
+#include "pipeline/model/fingerprint.h"
 #include "pipeline/model/generation_config.h"
 #include "transport/zmq/context.h"
 
@@ -38,6 +39,7 @@ struct Model {
   TextModel text;
   GenerationDefaults defaults;
   std::string kernel_path;
+  std::uint64_t fingerprint = 0;
 };
 
 Result<Model> load_model(const topology::Plan& plan) {
@@ -50,7 +52,9 @@ Result<Model> load_model(const topology::Plan& plan) {
   if (!defaults.ok()) return std::move(defaults).error();
   const auto path = kernels::parse_isa_path(plan.topology.kernels.path);
   if (!path.ok()) return path.error();
-  return Model{std::move(*text), std::move(*defaults), std::string(to_string(*path))};
+  const auto fingerprint = model_fingerprint(directory, plan.topology.model.weights);
+  if (!fingerprint.ok()) return fingerprint.error();
+  return Model{std::move(*text), std::move(*defaults), std::string(to_string(*path)), *fingerprint};
 }
 
 LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
@@ -217,6 +221,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
 
   SupervisorSettings supervision;
   supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
+  for (SupervisedStage& stage : supervision.stages) stage.assign.model_fingerprint = model->fingerprint;
   supervision.results_address = results->address();
   supervision.worker_program = options.worker_program;
   supervision.worker_log_level = options.worker_log_level;

@@ -2,6 +2,7 @@
 
 #include "actors/log.h"
 #include "base/process_usage.h"
+#include "pipeline/model/fingerprint.h"
 #include "pipeline/trace/span_list.h"
 #include "pipeline/trace/stage_times.h"
 
@@ -28,6 +29,16 @@ Result<void> check_window(const LinkWindow& window) {
   }
   return Error{ErrorCode::kInvalidConfig, "a link's window is " + std::to_string(window.messages) + " messages and " +
                                               std::to_string(window.bytes) + " bytes"};
+}
+
+// Whether this machine has the head's model, where the head says which that is.
+Result<void> check_model(const StageAssign& assign) {
+  if (assign.model_fingerprint == 0) return {};
+  const auto print = model_fingerprint(assign.model_path, assign.weights);
+  if (!print.ok()) return print.error();
+  if (*print == assign.model_fingerprint) return {};
+  return Error{ErrorCode::kModelLoadFailed,
+               assign.model_path + " is another model than the head's: its config.json or weight index differs"};
 }
 
 Result<StageSpec> make_spec(const StageAssign& assign) {
@@ -121,6 +132,7 @@ Result<void> StageActor::join_ranks(const StageAssign& assign) {
 Result<void> StageActor::load(const StageAssign& assign) {
   executor_.reset();
   loaded_.reset();
+  if (auto checked = check_model(assign); !checked.ok()) return checked;
   const auto spec = make_spec(assign);
   if (!spec.ok()) return spec.error();
   auto executor = StageExecutor::create(*spec, [&](std::uint64_t done, std::uint64_t total) {

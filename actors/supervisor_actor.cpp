@@ -284,6 +284,8 @@ void SupervisorActor::carry_out(const LoadFailed& action, TimePoint) {
   write_log(event(LogLevel::kError, "stage cannot be loaded")
                 .with("stage", action.stage)
                 .with("error", to_string(action.error)));
+  // Another worker of that name may do better: only what depends on nobody else can make an engine give up.
+  if (settings_.stages[action.stage].place.kind == WorkerKind::kNamed) return;
   EngineReport report;
   report.kind = EngineReport::Kind::kLoadFailed;
   report.error = action.error;

@@ -32,6 +32,7 @@ Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& i
   WorkerSettings settings;
   settings.hello = make_hello(options.name);
   settings.is_spawned = options.is_spawned;
+  settings.model_path = options.model;
   settings.stage_host = options.host;
   transport::SocketOptions socket;
   socket.routing_id = options.name + "-" + std::to_string(settings.hello.incarnation);

@@ -11,6 +11,7 @@ namespace sluice::actors {
 struct WorkerOptions {
   std::string connect;  // Control address of the head: "tcp://HOST:PORT" or "ipc://PATH".
   std::string name;
+  std::string model;        // Its model directory; empty: where the topology file says.
   std::string host;         // Loopback address of this worker's stages; empty: 127.0.0.1.
   bool is_spawned = false;  // Ends with its head.
 };

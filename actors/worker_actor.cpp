@@ -113,6 +113,7 @@ void WorkerActor::take_assignment(StageAssign assign) {
                          std::to_string(assign.rank) + " of " + std::to_string(assign.num_ranks) + "; the limits are " +
                          std::to_string(kStagesMax) + " and " + std::to_string(kRanksMax)}});
   }
+  if (!settings_.model_path.empty()) assign.model_path = settings_.model_path;
   assign.input_address = on_host(assign.input_address, settings_.stage_host);
   assign.exchange_address = on_host(assign.exchange_address, settings_.stage_host);
   const caf::actor& stage = stage_actor(assign.stage);

@@ -22,6 +22,7 @@ namespace sluice::actors {
 struct WorkerSettings {
   WorkerHello hello;
   bool is_spawned = false;
+  std::string model_path;  // Instead of the one in an assignment; empty: that.
   std::string stage_host;  // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
   Duration hello_interval = std::chrono::milliseconds(100);
   Duration refused_patience = std::chrono::seconds(10);

@@ -32,12 +32,14 @@ void add_worker(CLI::App& app, ExitCode& exit_code) {
   const auto flags = std::make_shared<WorkerFlags>();
   verb->add_option("--connect", flags->worker.connect, "The head's control address (printed by serve)")->required();
   verb->add_option("--name", flags->worker.name, "The worker's name in the topology file")->required();
+  verb->add_option("--model", flags->worker.model,
+                   "Model directory on this machine; default: the topology file's path");
   verb->add_option("--host", flags->worker.host, "Loopback address of this worker's stages; default 127.0.0.1");
   add_log_options(*verb, flags->log);
   verb->add_flag("--spawned", flags->worker.is_spawned, "End with the head")->group("");
   verb->footer(R"(
 Registers with the head and runs the stages that the topology file gives to its name. Loses nothing but its stages when
-the head goes away, and registers again when it is back. Needs the model directory under the path in the topology file.
+the head goes away, and registers again when it is back. Needs the head's model, under the path in the topology file or --model.
 
 Example:
   sluice worker --connect tcp://127.0.0.1:5550 --name worker-a)");

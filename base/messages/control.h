@@ -72,6 +72,7 @@ struct StageAssign {
   std::uint32_t rank = 0;            // Below num_ranks.
   std::uint32_t num_ranks = 1;
   std::string model_path;  // As the topology file has it; the worker may override the folder it lies in.
+  std::uint64_t model_fingerprint = 0;  // What the worker's must be (pipeline/model/fingerprint.h); 0: anything.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
   DType dtype = DType::kBF16;  // Of the weights in memory.

@@ -21,6 +21,8 @@ namespace sluice {
 class Checkpoint {
  public:
   static constexpr std::size_t kIndexBytesMax = 64u << 20;
+  static constexpr const char* kSingleFile = "model.safetensors";
+  static constexpr const char* kIndexFile = "model.safetensors.index.json";
 
   static Result<Checkpoint> open(const std::filesystem::path& model_dir);
 

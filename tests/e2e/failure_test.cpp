@@ -3,10 +3,13 @@
 #include <signal.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
 #include "tests/e2e/engine_under_test.h"
+#include "tests/support/paths.h"
 #include "transport/zmq/dealer_socket.h"
 
 namespace sluice::test {
@@ -93,6 +96,40 @@ TEST_SUITE("e2e/failure") {
     // The worker waits for its head to come back, until it is told to stop.
     again.signal(SIGINT);
     CHECK(again.wait() == 0);
+  }
+
+  TEST_CASE("a worker with another model is not used: the engine says so, and serves once the right one is there") {
+    TopologyText topology;
+    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
+    EngineUnderTest engine(topology, false);
+    TemporaryFolder folder;
+    const auto model = source_path("examples/models/storyteller-llama");
+    std::filesystem::copy(model, folder.path() / "model", std::filesystem::copy_options::recursive);
+    std::ofstream(folder.path() / "model" / "config.json", std::ios::app) << "\n";
+    const std::vector<std::string> arguments = {"worker",  "--connect",    engine.control(), "--name", "worker-a",
+                                                "--model", model.string(), "--log-level",    "error"};
+    std::vector<std::string> wrong_arguments = arguments;
+    wrong_arguments[6] = (folder.path() / "model").string();
+    {
+      Program wrong(wrong_arguments);
+      auto client = engine.connect();
+      std::string lacks;
+      for (int i = 0; lacks.find("is another model than the head's") == std::string::npos; ++i) {
+        const Answer answer = generate(client, greedy("early-" + std::to_string(i), "Too early", 4));
+        REQUIRE(answer.error.has_value());
+        REQUIRE(answer.error->code == ErrorCode::kUnavailable);
+        lacks = answer.error->message;
+      }
+      CHECK(lacks.find("stage 1 (layers 3-5) failed to load on worker-a") != std::string::npos);
+      wrong.signal(SIGINT);
+      CHECK(wrong.wait() == 0);
+    }
+    Program right(arguments);
+    engine.wait_until_ready();
+    auto client = engine.connect();
+    CHECK(reference_tokens(client, "after").size() == 16);
+    right.signal(SIGINT);
+    CHECK(right.wait() == 0);
   }
 
   TEST_CASE("kill -9 of a rank in the middle of a step: the others come free, and the stage is set up again") {

@@ -267,6 +267,7 @@ StageAssign RandomMessages::stage_assign() {
   assign.rank = u32();
   assign.num_ranks = u32();
   assign.exchange_address = text();
+  assign.model_fingerprint = u64();
   return assign;
 }
 

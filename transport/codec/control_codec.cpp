@@ -156,6 +156,7 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setRank(assign.rank);
   builder.setNumRanks(assign.num_ranks);
   builder.setExchangeAddress(as_text(assign.exchange_address));
+  builder.setModelFingerprint(assign.model_fingerprint);
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -166,6 +167,7 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .rank = reader.getRank(),
           .num_ranks = reader.getNumRanks(),
           .model_path = read_text(reader.getModelPath()),
+          .model_fingerprint = reader.getModelFingerprint(),
           .first_layer = reader.getFirstLayer(),
           .num_layers = reader.getNumLayers(),
           .dtype = read_dtype(reader.getDtype(), reading),

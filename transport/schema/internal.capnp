@@ -302,6 +302,7 @@ struct StageAssign {
   rank @23 :UInt32;              # Below numRanks.
   numRanks @24 :UInt32 = 1;
   exchangeAddress @25 :Text;     # Where to bind for the partial results of rank {peer}; or empty.
+  modelFingerprint @26 :UInt64;  # Of the head's model; 0: anything.
 }
 
 struct LoadProgress {
