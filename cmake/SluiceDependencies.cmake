@@ -8,6 +8,7 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(Boost 1.81 REQUIRED)  # Beast and Asio: headers only.
+find_package(ZLIB REQUIRED)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 # libzmq.pc names the folders of its own dependencies as well, which CMake spells differently from the second
 # configuration on: everything that includes zmq.h would be built twice.

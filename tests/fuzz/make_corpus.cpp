@@ -10,6 +10,7 @@
 #include "transport/codec/control_codec.h"
 #include "transport/codec/link_codec.h"
 #include "transport/link/header_codec.h"
+#include "transport/recording/encoder.h"
 
 namespace {
 
@@ -20,8 +21,12 @@ void write(const std::filesystem::path& folder, std::size_t number, const std::s
   std::ofstream(folder / std::to_string(number), std::ios::binary) << bytes;
 }
 
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 std::string bytes_of(const transport::Frame& frame) {
-  return {reinterpret_cast<const char*>(frame.bytes().data()), frame.size()};
+  return text_of(frame.bytes());
 }
 
 // As targets/link_message.cpp reads them: the size of the tensor, the message, the tensor.
@@ -58,5 +63,14 @@ int main(int argc, char** argv) {
     transport::LinkHeader header{.kind = static_cast<transport::LinkKind>(kind), .sender_incarnation = 7, .epoch = 1};
     write(root / "link_header", static_cast<std::size_t>(kind), bytes_of(transport::encode_header(header)));
   }
+  transport::RecordingEncoder recording({7, 1, 1, true, true, "storyteller", "layers 0-5"});
+  recording.begin();
+  recording.message(1, transport::RecordedLink::kIngress, 1, transport::encode(random.client_message())[0].bytes());
+  recording.message(2, transport::RecordedLink::kResponses, 1, transport::encode(random.server_message())[0].bytes());
+  recording.lost(3, 1);
+  recording.gap(4, 5);
+  write(root / "recording", 0, text_of(recording.bytes()));
+  recording.end(6);
+  write(root / "recording", 1, text_of(recording.bytes()));
   return 0;
 }
