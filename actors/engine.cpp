@@ -8,6 +8,7 @@
 #include "actors/ingress_actor.h"
 #include "actors/link_board.h"
 #include "actors/metrics_actor.h"
+#include "actors/recording_tap.h"
 #include "actors/responder_actor.h"
 #include "actors/socket_directory.h"
 #include "actors/stage_actor.h"
@@ -194,6 +195,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   const transport::LinkLimits limits = link_limits(plan.topology.links.settings());
   auto links = LinkBoard::create(*context, kLinks, limits);
   if (!links.ok()) return std::move(links).error();
+  auto tap = RecordingTap::open(plan);
+  if (!tap.ok()) return std::move(tap).error();
   auto results = transport::LinkIn::bind(*context, results_bind_address(plan, directory->path()),
                                          {"results", 0, Epoch{1}}, limits);
   if (!results.ok()) return std::move(results).error();
@@ -234,7 +237,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
       std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
                                                   links->out("ingress", "tokenizer"),
                                                   links->out("ingress", "responder")}),
-      ledger_config(plan, *model), Membership(places_of(stages), {}).unavailable(), engine);
+      ledger_config(plan, *model), Membership(places_of(stages), {}).unavailable(), *std::move(tap), engine);
   const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
       std::make_unique<TokenizerPorts>(TokenizerPorts{
           links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"), links->out("tokenizer", "responder")}),

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include "actors/log.h"
 #include "actors/snapshot_messages.h"
 #include "base/check.h"
@@ -26,12 +28,13 @@ Entropy draw_entropy(const ClientMessage& message) {
 }  // namespace
 
 IngressActor::IngressActor(caf::actor_config& config, std::unique_ptr<IngressPorts> ports, LedgerConfig ledger_config,
-                           std::optional<Error> unavailable, caf::actor engine)
+                           std::optional<Error> unavailable, std::unique_ptr<RecordingTap> tap, caf::actor engine)
     : PollingActor(config),
       ports_(std::move(ports)),
       message_bytes_max_(ledger_config.message_bytes_max),
       ledger_(std::move(ledger_config)),
       journal_(is_logged(LogLevel::kDebug)),
+      tap_(std::move(tap)),
       engine_(std::move(engine)) {
   ledger_.set_unavailable(std::move(unavailable));
 }
@@ -47,6 +50,7 @@ caf::message_handler IngressActor::make_behavior() {
 void IngressActor::close() {
   write_log(journal_.finish());
   ports_.reset();
+  tap_.reset();
   engine_ = nullptr;
   drain_.reset();
 }
@@ -69,6 +73,13 @@ void IngressActor::set_availability(const Availability& availability) {
   is_available_ = is_available;
 }
 
+TimePoint IngressActor::next_timer() const {
+  TimePoint next = journal_.next_timer();
+  if (has_room()) next = std::min(next, ledger_.next_timer());
+  if (tap_) next = std::min(next, tap_->next_timer());
+  return next;
+}
+
 void IngressActor::watch(transport::Poller& poller) const {
   // A socket that we would not read must not wake us.
   if (has_room()) poller.add(ports_->clients);
@@ -89,12 +100,11 @@ void IngressActor::advance(TimePoint now) {
     }
   } while (num_taken++ < kClientStretch && take_client_message(now));
   if (has_room()) {
-    for (const transport::Route& route : ports_->clients.take_disconnected()) {
-      send(ledger_.on_disconnected(ClientRoute{route.id}, now), now);
-    }
+    for (const transport::Route& route : ports_->clients.take_disconnected()) lose(ClientRoute{route.id}, now);
   }
   if (ledger_.next_timer() <= now && has_room()) send(ledger_.on_timer(now), now);
   write_log(journal_.on_timer(now));
+  if (tap_) tap_->on_timer(now);
   finish_drain();
 }
 
@@ -103,7 +113,7 @@ bool IngressActor::take_client_message(TimePoint now) {
   auto incoming = ports_->clients.receive();
   if (!incoming) return false;
   const ClientRoute route{std::move(incoming->route.id)};
-  if (incoming->follows_loss) send(ledger_.on_disconnected(route, now), now);
+  if (incoming->follows_loss) lose(route, now);
   if (ledger_.drops(route)) return true;
   if (const std::size_t bytes = size_bytes(incoming->message); bytes > message_bytes_max_) {
     const Error error{ErrorCode::kInvalidRequest, "message has " + std::to_string(bytes) + " bytes, the limit is " +
@@ -115,11 +125,17 @@ bool IngressActor::take_client_message(TimePoint now) {
   if (message.ok()) {
     ledger_.set_held_up(!ports_->to_tokenizer.has_room());
     const Entropy entropy = draw_entropy(*message);
+    if (tap_) tap_->on_client(route, incoming->message, now);
     send(ledger_.on_client(route, std::move(*message), now, entropy), now);
   } else {
     send(ledger_.on_undecodable(route, message.error(), now), now);
   }
   return true;
+}
+
+void IngressActor::lose(const ClientRoute& route, TimePoint now) {
+  if (tap_) tap_->on_lost(route, now);
+  send(ledger_.on_disconnected(route, now), now);
 }
 
 bool IngressActor::take_answer(TimePoint now) {
@@ -154,9 +170,14 @@ void IngressActor::send(IngressActions actions, TimePoint now) {
 
 void IngressActor::send_to_client(const ClientRoute& route, const transport::Message& message, TimePoint now) {
   const Result<bool> sent = ports_->clients.send(transport::Route{route.bytes}, message);
-  if (sent.ok() && *sent) return;
+  if (sent.ok() && *sent) {
+    if (tap_) tap_->on_sent(route, message, now);
+    return;
+  }
   // Its queue is full although its credit bounds what we send: it has stopped reading altogether. Or it is gone.
-  send(sent.ok() ? ledger_.on_stalled(route, now) : ledger_.on_disconnected(route, now), now);
+  if (!sent.ok()) return lose(route, now);
+  if (tap_) tap_->on_lost(route, now);
+  send(ledger_.on_stalled(route, now), now);
 }
 
 void IngressActor::report(TimePoint now) {
@@ -165,6 +186,7 @@ void IngressActor::report(TimePoint now) {
   snapshot.is_up = is_available_ && !drain_;
   snapshot.ledger = ledger_.stats();
   snapshot.dropped_total = ports_->clients.refused();
+  if (tap_) snapshot.recording = tap_->counts();
   snapshot.links.out = {{"tokenizer", ports_->to_tokenizer.stats(now)},
                         {"responder", ports_->to_responder.stats(now)}};
   snapshot.links.in = {{"responder", ports_->from_responder.stats()}};

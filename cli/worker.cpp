@@ -39,7 +39,8 @@ void add_worker(CLI::App& app, ExitCode& exit_code) {
   verb->add_flag("--spawned", flags->worker.is_spawned, "End with the head")->group("");
   verb->footer(R"(
 Registers with the head and runs the stages that the topology file gives to its name. Loses nothing but its stages when
-the head goes away, and registers again when it is back. Needs the head's model, under the path in the topology file or --model.
+the head goes away, and registers again when it is back. Needs the head's model, under the path in the topology file
+or --model.
 
 Example:
   sluice worker --connect tcp://127.0.0.1:5550 --name worker-a)");

@@ -18,6 +18,18 @@ void add_by_code(const ErrorCounts& counts, Families& out) {
   }
 }
 
+void render_recording(const RecordingCounts& recording, Families& out) {
+  out.gauge("sluice_recording_up", "1 while what passes is being recorded.", recording.is_up ? 1 : 0);
+  out.begin("sluice_recording_messages_total", "Messages in the recording.", MetricType::Counter);
+  out.add({{"link", "ingress"}}, recording.ingress_total);
+  out.add({{"link", "responses"}}, recording.responses_total);
+  out.begin("sluice_recording_dropped_total", "Messages that are missing in the recording, by what was full.",
+            MetricType::Counter);
+  out.add({{"full", "queue"}}, recording.dropped_queue_total);
+  out.add({{"full", "file"}}, recording.dropped_write_total);
+  out.gauge("sluice_recording_bytes", "Size of the recording's file.", recording.bytes_total);
+}
+
 }  // namespace
 
 void render_ingress(const IngressSnapshot& ingress, const EngineFacts& facts, Families& out) {
@@ -58,6 +70,7 @@ void render_ingress(const IngressSnapshot& ingress, const EngineFacts& facts, Fa
               ledger.stray_total);
   out.counter("sluice_ingress_clients_cut_total", "Connections cut because the client had stopped reading.",
               ledger.stalled_total);
+  render_recording(ingress.recording, out);
 }
 
 void render_tokenizer(const TokenizerSnapshot& tokenizer, Families& out) {

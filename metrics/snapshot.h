@@ -29,11 +29,22 @@ struct ActorLinks {
   std::vector<LinkInStats> in;
 };
 
+// Zeros where nothing is recorded.
+struct RecordingCounts {
+  bool is_up = false;  // What passes is being written.
+  std::uint64_t ingress_total = 0;
+  std::uint64_t responses_total = 0;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t dropped_queue_total = 0;
+  std::uint64_t dropped_write_total = 0;
+};
+
 struct IngressSnapshot {
   std::uint64_t snapshots_total = 0;  // This one included; so below.
   bool is_up = false;
   LedgerStats ledger;
   std::uint64_t dropped_total = 0;  // Messages beyond the socket's limits.
+  RecordingCounts recording;
   ActorLinks links;
 };
 

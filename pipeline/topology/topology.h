@@ -141,6 +141,18 @@ struct MetricsTopology {
   friend bool operator==(const MetricsTopology&, const MetricsTopology&) = default;
 };
 
+// [record]
+struct RecordTopology {
+  std::string path;  // A file that is not there yet, or a folder; empty: nothing is recorded.
+  bool ingress = true;
+  bool responses = true;
+  std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
+
+  bool is_on() const { return !path.empty(); }
+
+  friend bool operator==(const RecordTopology&, const RecordTopology&) = default;
+};
+
 struct Topology {
   ModelTopology model;
   MockCosts mock;  // [mock]: what a step takes on each stage, with weights = "mock".
@@ -151,6 +163,7 @@ struct Topology {
   LinksTopology links;
   SupervisorTopology supervisor;
   MetricsTopology metrics;
+  RecordTopology record;
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };

@@ -10,13 +10,13 @@
 #include "pipeline/topology/config_document.h"
 #include "pipeline/topology/config_override.h"
 #include "pipeline/topology/config_schema.h"
+#include "pipeline/topology/record_section.h"
 #include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
 namespace {
 
 constexpr std::size_t kStagesMax = 256;
-constexpr std::size_t kPathBytesMax = 4096;
 constexpr std::size_t kDirectoryBytesMax = 60;  // Leaves room for the sockets' own names in sockaddr_un.
 constexpr std::uint64_t kWindowBytesMax = std::uint64_t{1} << 30;  // As a decoder takes of tensors in one message.
 constexpr std::uint32_t kHourMs = 3'600'000;
@@ -41,14 +41,6 @@ struct TopologyDraft {
   ServiceDraft tokenizer;
   ServiceDraft responder;
 };
-
-std::optional<std::string> path_complaint(std::string_view path) {
-  if (path.empty()) return "is empty";
-  if (path.size() > kPathBytesMax)
-    return "has " + std::to_string(path.size()) + " bytes, limit " + std::to_string(kPathBytesMax);
-  if (path.find('\0') != std::string_view::npos) return "contains a zero byte";
-  return std::nullopt;
-}
 
 std::optional<std::string> directory_complaint(std::string_view path) {
   if (path.find('\0') != std::string_view::npos) return "contains a zero byte";
@@ -266,7 +258,7 @@ std::vector<Field<TopologyDraft>> topology_fields() {
           unsupported<D>("replica", "[[replica]]"),
           unsupported<D>("router", "[router]"),
           unsupported<D>("security", "[security]"),
-          unsupported<D>("record", "[record]")};
+          part("record", "[record]", &Topology::record, record_fields())};
 }
 
 // ---- checks across stages -------------------------------------------------------------------------------------------

@@ -150,6 +150,15 @@ std::optional<std::string> metrics_bind_complaint(std::string_view address) {
   return std::nullopt;
 }
 
+std::optional<std::string> path_complaint(std::string_view path) {
+  constexpr std::size_t kPathBytesMax = 4096;
+  if (path.empty()) return "is empty";
+  if (path.size() > kPathBytesMax)
+    return "has " + std::to_string(path.size()) + " bytes, limit " + std::to_string(kPathBytesMax);
+  if (path.find('\0') != std::string_view::npos) return "contains a zero byte";
+  return std::nullopt;
+}
+
 bool is_host_name(std::string_view name) {
   return !name.empty() && name.size() <= kHostBytesMax && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';

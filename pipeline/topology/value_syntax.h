@@ -34,6 +34,9 @@ std::optional<std::string> bind_complaint(std::string_view address);
 // The same for metrics: "http://LOOPBACK:PORT" with an IPv4 address or localhost, or "off".
 std::optional<std::string> metrics_bind_complaint(std::string_view address);
 
+// The same for the path of a file or folder: 1 to 4096 bytes, none of them zero.
+std::optional<std::string> path_complaint(std::string_view path);
+
 // 1 to 64 characters of [a-z0-9-].
 bool is_host_name(std::string_view name);
 

@@ -148,9 +148,10 @@ TEST_SUITE("metrics/render") {
       const std::size_t requests = 2 + 4 + 17 + 17 + 3 + 15;
       const std::size_t queues = 4 + (23 + 2) + 3 + 2 * (18 + 2) + 1 + 1 + 3 + 1;
       const std::size_t tokens = 4 + 2 + 2 + 10;
+      const std::size_t recording = 1 + 2 + 2 + 1;
       const std::size_t latencies = 3 * (23 + 2);
       const std::size_t stage = (7 + 23 + 2) * stages;
-      return engine + requests + queues + tokens + latencies + stage + 12 * (stages + 8);
+      return engine + requests + queues + tokens + recording + latencies + stage + 12 * (stages + 8);
     };
     for (const std::size_t num_stages : {1u, 2u, 256u}) {
       CHECK(samples_of(full_snapshot(num_stages)).size() == bound(num_stages));

@@ -1,8 +1,7 @@
 // The bytes of a recording: file header, records, index, trailer. docs/RECORDING.md has the table.
 //
 // Everything is little-endian and starts at a multiple of 8. A checksum covers the number that was drawn for the file,
-// and that of a record's head its place in the file, so that no bytes but a record's own, where it was written, pass for
-// it.
+// and that of a record's head its place in the file: no bytes but a record's own, where it was written, pass for it.
 //
 // Thread:  pure functions.
 // Errors:  bytes are hostile: decoders give nothing for what is not exactly a record.

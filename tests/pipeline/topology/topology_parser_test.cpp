@@ -104,6 +104,10 @@ stage_load_timeout_ms = 170
 [metrics]
 bind = "http://localhost:*"
 interval_ms = 180
+[record]
+path = "run.rec"
+links = ["responses"]
+file_bytes_max = "1GiB"
 [tokenizer]
 count = 1
 host = "head"
@@ -142,6 +146,7 @@ count = 1
                       .directory = "/run/x"};
     expected.supervisor = {.bind = "tcp://localhost:*", .stage_step_timeout_ms = 16, .stage_load_timeout_ms = 170};
     expected.metrics = {.bind = "http://localhost:*", .interval_ms = 180};
+    expected.record = {.path = "run.rec", .ingress = false, .responses = true, .file_bytes_max = 1u << 30};
     CHECK(*parsed == expected);
   }
 
@@ -243,13 +248,31 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
          {"[[replica]]\n", "t.toml:5:1: [[replica]] is not supported yet"},
          {"[router]\npolicy = 'random'\n", "t.toml:5:1: [router] is not supported yet"},
          {"[security]\n", "t.toml:5:1: [security] is not supported yet"},
-         {"[record]\n", "t.toml:5:1: [record] is not supported yet"},
          {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
          {"[responder]\nhost = 'a'\n",
           "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"},
          {"[kernels]\ndeterministic = false\n", "t.toml:6:17: [kernels] deterministic false is not supported yet"}},
         error_with);
     CHECK(error_of("[model]\npath='m'\ndtype='int8'\n") == "t.toml:3:7: [model] dtype 'int8' is not supported yet");
+  }
+
+  TEST_CASE("parse_topology: [record] takes a path, and both links unless it names some") {
+    const std::string rest = "[model]\npath='m'\n[[stage]]\nlayers='0'\n";
+    const Result<Topology> both = parse_topology(rest + "[record]\npath='a'\n", "t.toml");
+    REQUIRE(both.ok());
+    CHECK(both->record == RecordTopology{.path = "a"});
+    CHECK_FALSE(parse_topology(rest, "t.toml")->record.is_on());
+    check_all({{"[record]\nlinks = ['ingress']\n", "t.toml:5:1: [record] lacks 'path'"},
+               {"[record]\npath = ''\n", "t.toml:6:8: [record] path is empty"},
+               {"[record]\npath = 'a'\nlinks = []\n",
+                "t.toml:7:9: [record] links is empty: leave out [record] to record nothing"},
+               {"[record]\npath = 'a'\nlinks = ['ingres']\n",
+                "t.toml:7:10: [record] links has the unknown link 'ingres'; the nearest known one is 'ingress'"},
+               {"[record]\npath = 'a'\nlinks = 'ingress'\n",
+                "t.toml:7:9: [record] links takes a list such as [\"ingress\", \"responses\"], not a string"},
+               {"[record]\npath = 'a'\nfile_bytes_max = 1\n",
+                "t.toml:7:18: [record] file_bytes_max is 1 bytes, allowed are 64KiB to 1024TiB"}},
+              error_with);
   }
 
   TEST_CASE("parse_topology: weights come from a file, from chance or from nowhere, and [mock] is for the last alone") {
