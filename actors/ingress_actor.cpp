@@ -187,8 +187,7 @@ void IngressActor::report(TimePoint now) {
   snapshot.ledger = ledger_.stats();
   snapshot.dropped_total = ports_->clients.refused();
   if (tap_) snapshot.recording = tap_->counts();
-  snapshot.links.out = {{"tokenizer", ports_->to_tokenizer.stats(now)},
-                        {"responder", ports_->to_responder.stats(now)}};
+  snapshot.links.out = {{"tokenizer", ports_->to_tokenizer.stats(now)}, {"responder", ports_->to_responder.stats(now)}};
   snapshot.links.in = {{"responder", ports_->from_responder.stats()}};
   caf::anon_send(report_to(), std::move(snapshot));
 }

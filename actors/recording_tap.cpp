@@ -13,7 +13,8 @@ std::string stages_in_words(const topology::Plan& plan) {
   std::string words;
   for (const topology::StagePlan& stage : plan.stages) {
     if (!words.empty()) words += ", ";
-    words += topology::layers_to_string(stage.first_layer, stage.num_layers) + " on " + topology::to_string(stage.place);
+    words += topology::layers_to_string(stage.first_layer, stage.num_layers);
+    words += " on " + topology::to_string(stage.place);
   }
   return words;
 }

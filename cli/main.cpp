@@ -21,6 +21,8 @@ constexpr AddVerb kVerbs[] = {
     sluice::cli::add_chat,
     sluice::cli::add_load,
     sluice::cli::add_top,
+    sluice::cli::add_inspect,
+    sluice::cli::add_replay,
 };
 
 constexpr const char* kFooter = R"(
@@ -31,6 +33,8 @@ Examples:
   sluice chat                                   a conversation with it
   sluice load --rate 20                         20 requests a second, and what became of them
   sluice top                                    what it does, live
+  sluice inspect run.rec                        what a recording holds
+  sluice replay run.rec --verify                send it again, and compare the answers
 
 Exit codes:
   0    done

@@ -32,6 +32,8 @@ void add_worker(CLI::App& app, ExitCode& exit_code);
 void add_generate(CLI::App& app, ExitCode& exit_code);
 void add_chat(CLI::App& app, ExitCode& exit_code);
 void add_load(CLI::App& app, ExitCode& exit_code);
+void add_inspect(CLI::App& app, ExitCode& exit_code);
+void add_replay(CLI::App& app, ExitCode& exit_code);
 void add_top(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace sluice::cli

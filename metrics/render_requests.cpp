@@ -66,8 +66,7 @@ void render_ingress(const IngressSnapshot& ingress, const EngineFacts& facts, Fa
               ledger.dropped_total);
   out.counter("sluice_ingress_dropped_total", "Messages beyond the socket's limits, dropped without an answer.",
               ingress.dropped_total);
-  out.counter("sluice_ingress_stray_total", "Answers and releases for attachments that were gone.",
-              ledger.stray_total);
+  out.counter("sluice_ingress_stray_total", "Answers and releases for attachments that were gone.", ledger.stray_total);
   out.counter("sluice_ingress_clients_cut_total", "Connections cut because the client had stopped reading.",
               ledger.stalled_total);
   render_recording(ingress.recording, out);

@@ -22,8 +22,8 @@ Result<void> read_links(const FieldPlace& place, const ConfigNode& node, RecordT
       record.responses = true;
     } else {
       const std::vector<std::string_view> names = {"ingress", "responses"};
-      return place.error(element.position, "has the unknown link " + in_quotes(*name) +
-                                               "; the nearest known one is " + in_quotes(nearest_name(*name, names)));
+      return place.error(element.position, "has the unknown link " + in_quotes(*name) + "; the nearest known one is " +
+                                               in_quotes(nearest_name(*name, names)));
     }
   }
   return {};

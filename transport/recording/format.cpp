@@ -214,8 +214,8 @@ std::optional<std::vector<IndexEntry>> decode_index(std::span<const std::byte> p
   if (payload.size() % kIndexEntryBytes != 0) return std::nullopt;
   std::vector<IndexEntry> entries;
   for (std::size_t at = 0; at < payload.size(); at += kIndexEntryBytes) {
-    entries.push_back({get<std::uint64_t>(payload, at), get<std::uint64_t>(payload, at + 8),
-                       get<std::uint64_t>(payload, at + 16)});
+    entries.push_back(
+        {get<std::uint64_t>(payload, at), get<std::uint64_t>(payload, at + 8), get<std::uint64_t>(payload, at + 16)});
   }
   return entries;
 }

@@ -129,8 +129,8 @@ RecorderStats Recorder::stats() const {
   stats.dropped_queue_total = dropped_queue_total_.load(std::memory_order_relaxed);
   stats.dropped_write_total = dropped_write_total_.load(std::memory_order_relaxed);
   if (const int number = error_number_.load(std::memory_order_relaxed); number != 0) {
-    stats.error = Error{ErrorCode::kUnavailable, "cannot write '" + path_ + "': " +
-                                                     std::generic_category().message(number)};
+    stats.error =
+        Error{ErrorCode::kUnavailable, "cannot write '" + path_ + "': " + std::generic_category().message(number)};
   }
   return stats;
 }

@@ -28,8 +28,8 @@
 namespace sluice::transport {
 
 struct RecorderLimits {
-  std::size_t queue_messages = 16'384;                    // A power of two.
-  std::size_t queue_bytes = std::size_t{64} << 20;        // Of frames, plus one.
+  std::size_t queue_messages = 16'384;                     // A power of two.
+  std::size_t queue_bytes = std::size_t{64} << 20;         // Of frames, plus one.
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;  // Beyond it everything is missing but the index.
   Duration retry_interval = std::chrono::seconds(1);
 };
@@ -96,7 +96,7 @@ class Recorder {
   std::atomic<std::uint32_t> wakes_{0};
   std::atomic<bool> is_stopping_{false};
 
-  RecordingEncoder encoder_;  // The writing thread's, as what follows.
+  RecordingEncoder encoder_;   // The writing thread's, as what follows.
   std::uint64_t missing_ = 0;  // Messages, before the next one.
   std::uint64_t batch_ingress_ = 0;
   std::uint64_t batch_responses_ = 0;

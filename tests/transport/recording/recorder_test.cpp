@@ -166,8 +166,8 @@ TEST_SUITE("transport/recording/recorder") {
     const auto recorder = start("/dev/full", limits);
     const auto written = known_messages(5, 100);
     for (const KnownMessage& message : written) put(*recorder, message);
-    const RecorderStats stats = wait_until(
-        *recorder, [&](const RecorderStats& now) { return now.dropped_write_total == written.size(); });
+    const RecorderStats stats =
+        wait_until(*recorder, [&](const RecorderStats& now) { return now.dropped_write_total == written.size(); });
     CHECK(stats.bytes_total == 0);
     REQUIRE(stats.error.has_value());
     CHECK(stats.error->message == "cannot write '/dev/full': No space left on device");

@@ -33,9 +33,7 @@ KnownMessage known_message(std::uint64_t seed, std::uint64_t number) {
     case 0: known.frame = random_bytes(random); break;
     case 1:
     case 2: known.frame = encode(messages.client_message())[0]; break;
-    default:
-      known.link = RecordedLink::kResponses;
-      known.frame = encode(messages.server_message())[0];
+    default: known.link = RecordedLink::kResponses; known.frame = encode(messages.server_message())[0];
   }
   return known;
 }
