@@ -17,12 +17,12 @@ LogEvent dropped_message(std::string_view sender, const Error& error) {
 }  // namespace
 
 BatcherActor::BatcherActor(caf::actor_config& config, std::unique_ptr<BatcherPorts> ports, BatcherSettings settings,
-                           transport::Context context, caf::actor ingress)
+                           transport::Context context, caf::actor front)
     : PollingActor(config),
       ports_(std::move(ports)),
       settings_(std::move(settings)),
       context_(std::move(context)),
-      ingress_(std::move(ingress)),
+      front_(std::move(front)),
       scheduler_(settings_.scheduler, Epoch{1}) {}
 
 caf::message_handler BatcherActor::make_behavior() {
@@ -31,7 +31,7 @@ caf::message_handler BatcherActor::make_behavior() {
 
 void BatcherActor::close() {
   ports_.reset();
-  ingress_ = nullptr;
+  front_ = nullptr;
   supervisor_ = nullptr;
 }
 
@@ -41,14 +41,14 @@ void BatcherActor::attach(const PipelineReady& ready) {
   is_broken_ = false;
   const TimePoint now = this->now();
   auto links =
-      OutGroup::connect(context_, ready.input_addresses, {"batcher", 0, ready.epoch}, settings_.link_limits, now);
+      OutGroup::connect(context_, ready.input_addresses, {settings_.name, 0, ready.epoch}, settings_.link_limits, now);
   if (!links.ok()) return report_broken("the batcher cannot reach the first stage: " + links.error().message);
   ports_->to_first_stage = std::move(*links);
   if (ready.epoch > ports_->from_last_stage.epoch()) {
     ports_->from_last_stage.set_epoch(ready.epoch);
     ports_->from_last_stage.advance(now);  // What it says of the epoch before is no news.
   }
-  caf::anon_send(ingress_, Availability{ready.epoch, std::nullopt, std::nullopt});
+  caf::anon_send(front_, Availability{ready.epoch, std::nullopt, std::nullopt, settings_.replica});
 }
 
 void BatcherActor::detach(const PipelineLost& lost) {
@@ -65,30 +65,33 @@ void BatcherActor::report_broken(const std::string& reason) {
   if (is_broken_) return;
   is_broken_ = true;
   write_log(LogEvent(LogLevel::kWarn, "batcher", "pipeline broken")
+                .with("replica", settings_.replica)
                 .with("epoch", scheduler_.epoch().value)
                 .with("reason", reason));
-  caf::anon_send(supervisor_, PipelineBroken{scheduler_.epoch(), reason});
+  caf::anon_send(supervisor_, PipelineBroken{scheduler_.epoch(), reason, settings_.replica});
 }
 
 void BatcherActor::watch(transport::Poller& poller) const {
-  poller.add(ports_->from_tokenizer);
+  poller.add(ports_->from_front);
   poller.add(ports_->from_responder);
   poller.add(ports_->from_last_stage);
   poller.add(ports_->to_responder);
+  if (ports_->to_router) poller.add(*ports_->to_router);
   poller.add(ports_->to_first_stage);
 }
 
 TimePoint BatcherActor::next_timer() const {
   // Without room for outputs a timer could do nothing; room comes with a message.
-  TimePoint next = ports_->to_responder.has_room() ? scheduler_.next_deadline() : TimePoint::never();
+  TimePoint next = has_room() ? scheduler_.next_deadline() : TimePoint::never();
   if (!in_flight_.empty() && !is_broken_) next = std::min(next, in_flight_.front().overdue);
   return next;
 }
 
 void BatcherActor::advance(TimePoint now) {
-  ports_->from_tokenizer.advance(now);
+  ports_->from_front.advance(now);
   ports_->from_responder.advance(now);
   ports_->to_responder.advance(now);
+  if (ports_->to_router) ports_->to_router->advance(now);
   const auto lost_result = ports_->from_last_stage.advance(now);
   if (is_up()) {
     const auto lost_input = ports_->to_first_stage.advance(now);
@@ -97,7 +100,7 @@ void BatcherActor::advance(TimePoint now) {
   }
   if (!in_flight_.empty() && in_flight_.front().overdue <= now) report_broken("a step is overdue");
 
-  if (ports_->to_responder.has_room()) scheduler_.expire(now);
+  if (has_room()) scheduler_.expire(now);
   flush_outputs(now);  // Also what a lost pipeline ended.
   bool is_busy = true;
   while (is_busy && mailbox().empty()) {  // Mail first: it may say that the pipeline is lost.
@@ -127,18 +130,18 @@ bool BatcherActor::take_signal(TimePoint now) {
 }
 
 bool BatcherActor::take_sequence(TimePoint now) {
-  if (!ports_->to_responder.has_room()) return false;
-  auto input = ports_->from_tokenizer.receive<BatcherInput>(now);
+  if (!has_room()) return false;
+  auto input = ports_->from_front.receive<BatcherInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    write_log(dropped_message("tokenizer", input->error()));
+    write_log(dropped_message(front_name(), input->error()));
   } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {
-    sequence->time_left.spend(to_us(ports_->from_tokenizer.waited(now)));
+    sequence->time_left.spend(to_us(ports_->from_front.waited(now)));
     start(std::move(*sequence), now);
   } else {
     scheduler_.cancel(std::get<SequenceCancel>(**input).sequence, now);
   }
-  ports_->from_tokenizer.consumed();
+  ports_->from_front.consumed();
   flush_outputs(now);
   return true;
 }
@@ -149,7 +152,7 @@ void BatcherActor::start(SequenceStart start, TimePoint now) {
     StreamEnd end{start.sequence, down_error_, {}, {}, {}};
     end.usage.prompt_tokens = static_cast<std::uint32_t>(start.prompt_ids.size());
     end.times.tokenize_us = start.tokenize_us;
-    ports_->to_responder.send(end, now);
+    send_end(end, now);
     return;
   }
   const SequenceId sequence = start.sequence;
@@ -163,7 +166,7 @@ void BatcherActor::start(SequenceStart start, TimePoint now) {
 }
 
 bool BatcherActor::take_result(TimePoint now) {
-  if (!ports_->to_responder.has_room()) return false;
+  if (!has_room()) return false;
   auto input = ports_->from_last_stage.receive<StepResult>(now);
   if (!input) return false;
   Result<void> completed;
@@ -181,7 +184,7 @@ bool BatcherActor::take_result(TimePoint now) {
 
 bool BatcherActor::dispatch_step(TimePoint now) {
   if (!is_up() || is_broken_) return false;
-  if (!ports_->to_first_stage.has_room() || !ports_->to_responder.has_room()) return false;
+  if (!ports_->to_first_stage.has_room() || !has_room()) return false;
   std::optional<StageBatch> batch = scheduler_.plan(now);
   if (!batch) {
     if (in_flight_.empty()) idle_.begin(now);
@@ -209,13 +212,19 @@ void BatcherActor::flush_outputs(TimePoint now) {
   if (!tokens.streams.empty()) ports_->to_responder.send(tokens, now);
   for (StreamEnd& end : ends) {
     tracer_.end(end, now);
-    ports_->to_responder.send(end, now);
+    send_end(end, now);
   }
+}
+
+void BatcherActor::send_end(const StreamEnd& end, TimePoint now) {
+  ports_->to_responder.send(end, now);
+  if (ports_->to_router) ports_->to_router->send(SequenceEnded{end.sequence, end.usage.output_tokens}, now);
 }
 
 void BatcherActor::report(TimePoint now) {
   metrics::BatcherSnapshot snapshot;
   snapshot.snapshots_total = ++snapshots_total_;
+  snapshot.replica = settings_.replica;
   snapshot.epoch = scheduler_.epoch();
   snapshot.scheduler = scheduler_.stats();
   snapshot.counts = scheduler_.counts();
@@ -224,7 +233,8 @@ void BatcherActor::report(TimePoint now) {
   LinkSenderStats to_first_stage = ports_->to_first_stage.stats(now);
   to_first_stage.add_totals(former_stats_);
   snapshot.links.out = {{"responder", ports_->to_responder.stats(now)}, {settings_.first_stage, to_first_stage}};
-  snapshot.links.in = {{"tokenizer", ports_->from_tokenizer.stats()},
+  if (ports_->to_router) snapshot.links.out.push_back({"router", ports_->to_router->stats(now)});
+  snapshot.links.in = {{front_name(), ports_->from_front.stats()},
                        {"responder", ports_->from_responder.stats()},
                        {settings_.last_stage, ports_->from_last_stage.stats()}};
   caf::anon_send(report_to(), std::move(snapshot));

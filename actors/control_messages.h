@@ -2,7 +2,7 @@
 //
 //   supervisor -> stage    : StageAssign, StageConnect, StageRelease     stage -> owner      : StageReady, StageFailed,
 //   supervisor -> batcher  : PipelineReady, PipelineLost                                       LoadProgress
-//   supervisor, batcher -> ingress : Availability                        batcher -> supervisor : PipelineBroken
+//   supervisor, batcher -> ingress : Availability (by way of the router) batcher -> supervisor : PipelineBroken
 //   engine     -> ingress  : Drain                                       ingress -> engine     : Drained
 //   engine     -> everyone : Stop, ReportTo                              supervisor, ingress -> engine : EngineReport
 //   everyone   -> metrics  : snapshots (metrics/snapshot.h), StageStats by way of the supervisor where they are remote
@@ -43,12 +43,14 @@ struct Availability {
   Epoch epoch;
   std::optional<Error> error;
   std::optional<Error> loss;  // Where the pipeline went down just now: what was lost.
+  std::uint32_t replica = 0;  // Of several: they tell the router, which tells the ingress of the engine as a whole.
 };
 
 // A step is overdue, or a link of the pipeline was lost, in this epoch.
 struct PipelineBroken {
   Epoch epoch;
   std::string reason;
+  std::uint32_t replica = 0;
 };
 
 // Refuse new requests; tell `reply_to` Drained when none is left.

@@ -1,6 +1,6 @@
 #include "actors/engine.h"
 
-#include <array>
+#include <algorithm>
 #include <caf/all.hpp>
 #include <filesystem>
 
@@ -9,7 +9,7 @@
 #include "actors/link_board.h"
 #include "actors/metrics_actor.h"
 #include "actors/recording_tap.h"
-#include "actors/responder_actor.h"
+#include "actors/replica_wiring.h"
 #include "actors/socket_directory.h"
 #include "actors/stage_actor.h"
 #include "actors/stage_assignments.h"
@@ -25,15 +25,23 @@ namespace sluice::actors {
 namespace {
 
 // The diagram, inside the head process. The links to, between and from the stages are made by the stages of each epoch.
-constexpr std::array kLinks = {
-    LinkName{"ingress", "tokenizer"},    //
-    LinkName{"ingress", "responder"},    // opens, credits, attachments
-    LinkName{"tokenizer", "batcher"},    //
-    LinkName{"tokenizer", "responder"},  // prompts that cannot be encoded
-    LinkName{"batcher", "responder"},    // tokens
-    LinkName{"responder", "batcher"},    // stop strings, pauses
-    LinkName{"responder", "ingress"},    // answers
-};
+std::vector<LinkName> link_names(const topology::Plan& plan) {
+  std::vector<LinkName> links = {
+      {"ingress", "tokenizer"},                                 //
+      {"ingress", "responder"},                                 // opens, credits, attachments
+      {"tokenizer", plan.has_router() ? "router" : "batcher"},  //
+      {"tokenizer", "responder"},                               // prompts that cannot be encoded
+      {"responder", "ingress"},                                 // answers
+  };
+  for (const std::string& batcher : batcher_names(plan)) {
+    links.push_back({batcher, "responder"});  // tokens
+    links.push_back({"responder", batcher});  // stop strings, pauses
+    if (!plan.has_router()) continue;
+    links.push_back({"router", batcher});
+    links.push_back({batcher, "router"});  // ends
+  }
+  return links;
+}
 
 // What the actors are made of, read from the model directory once.
 struct Model {
@@ -80,15 +88,15 @@ StreamTableConfig stream_config(const topology::IngressTopology& ingress) {
   return config;
 }
 
-BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model) {
+BatcherSettings batcher_settings(const topology::Plan& plan, const topology::ReplicaPlan& replica, const Model& model) {
   BatcherSettings settings;
   SchedulerConfig& scheduler = settings.scheduler;
   scheduler.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
   scheduler.max_sequences = plan.topology.batcher.max_sequences;
   scheduler.max_waiting = plan.topology.ingress.max_requests;
   scheduler.block_tokens = plan.topology.batcher.block_tokens;
-  scheduler.num_blocks = plan.num_blocks;
-  scheduler.pipeline_depth = plan.pipeline_depth;
+  scheduler.num_blocks = replica.num_blocks;
+  scheduler.pipeline_depth = replica.pipeline_depth;
   scheduler.context_tokens = plan.context_tokens;
   scheduler.vocab_size = plan.model.vocab_size;
   scheduler.eos_ids = model.defaults.eos_token_ids;
@@ -96,8 +104,10 @@ BatcherSettings batcher_settings(const topology::Plan& plan, const Model& model)
   scheduler.prefix_cache = plan.topology.batcher.prefix_cache;
   settings.link_limits = link_limits(plan.topology.links.settings());
   settings.step_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_step_timeout_ms);
-  settings.first_stage = "stage-" + name_of(plan.stages.front());
-  settings.last_stage = "stage-" + name_of(plan.stages[plan.stages.size() - plan.stages.back().shard.num_ranks]);
+  settings.replica = replica.replica;
+  settings.name = batcher_names(plan)[replica.replica];
+  settings.first_stage = "stage-" + name_of(replica.stages.front());
+  settings.last_stage = "stage-" + name_of(replica.ranks_by_stage().back().front());
   return settings;
 }
 
@@ -106,18 +116,20 @@ metrics::EngineFacts engine_facts(const topology::Plan& plan, const Model& model
   facts.model = std::filesystem::path(plan.topology.model.path).filename().string();
   facts.kernel_path = model.kernel_path;
   facts.max_requests = plan.topology.ingress.max_requests;
-  facts.pipeline_depth = plan.pipeline_depth;
-  std::string sender = "batcher";  // Rank 0 of the stage before.
-  for (std::size_t first = 0; first < plan.stages.size(); first += plan.stages[first].shard.num_ranks) {
-    const std::size_t next = first + plan.stages[first].shard.num_ranks;
-    const std::string receiver = next == plan.stages.size() ? "batcher" : "stage-" + name_of(plan.stages[next]);
-    for (std::size_t i = first; i < next; ++i) {
-      const topology::StagePlan& stage = plan.stages[i];
-      facts.stages.push_back({name_of(stage), topology::layers_to_string(stage.first_layer, stage.num_layers),
-                              topology::to_string(stage.place), stage.worker.empty() ? "head" : stage.worker, sender,
-                              i == first ? receiver : ""});
+  for (const topology::ReplicaPlan& replica : plan.replicas) {
+    const std::string batcher = batcher_names(plan)[replica.replica];
+    facts.replicas.push_back({batcher, replica.pipeline_depth});
+    const auto stages = replica.ranks_by_stage();
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const std::string from = i == 0 ? batcher : "stage-" + name_of(stages[i - 1].front());
+      const std::string to = i + 1 == stages.size() ? batcher : "stage-" + name_of(stages[i + 1].front());
+      for (const topology::StagePlan& rank : stages[i]) {
+        facts.stages.push_back({replica.replica, name_of(rank),
+                                topology::layers_to_string(rank.first_layer, rank.num_layers),
+                                topology::to_string(rank.place), rank.worker.empty() ? "head" : rank.worker, from,
+                                rank.shard.rank == 0 ? to : ""});
+      }
     }
-    sender = "stage-" + name_of(plan.stages[first]);
   }
   return facts;
 }
@@ -193,12 +205,11 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   auto clients = bind_clients(*context, plan.topology);
   if (!clients.ok()) return std::move(clients).error();
   const transport::LinkLimits limits = link_limits(plan.topology.links.settings());
-  auto links = LinkBoard::create(*context, kLinks, limits);
+  auto links = LinkBoard::create(*context, link_names(plan), limits);
   if (!links.ok()) return std::move(links).error();
   auto tap = RecordingTap::open(plan);
   if (!tap.ok()) return std::move(tap).error();
-  auto results = transport::LinkIn::bind(*context, results_bind_address(plan, directory->path()),
-                                         {"results", 0, Epoch{1}}, limits);
+  auto results = bind_results(*context, plan, directory->path());
   if (!results.ok()) return std::move(results).error();
   std::unique_ptr<transport::RouterSocket> control;
   if (const std::string address = control_bind_address(plan, directory->path()); !address.empty()) {
@@ -225,7 +236,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   SupervisorSettings supervision;
   supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
   for (SupervisedStage& stage : supervision.stages) stage.assign.model_fingerprint = model->fingerprint;
-  supervision.results_address = results->address();
+  for (const InPort& port : *results) supervision.results_addresses.push_back(port.address());
   supervision.worker_program = options.worker_program;
   supervision.worker_log_level = options.worker_log_level;
   supervision.worker_log_format = options.worker_log_format;
@@ -237,23 +248,31 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
       std::make_unique<IngressPorts>(IngressPorts{std::move(*clients), links->in("responder", "ingress"),
                                                   links->out("ingress", "tokenizer"),
                                                   links->out("ingress", "responder")}),
-      ledger_config(plan, *model), Membership(places_of(stages), {}).unavailable(), *std::move(tap), engine);
+      ledger_config(plan, *model), unavailable_at_first(stages), *std::move(tap), engine);
+  const std::vector<std::string> batcher_list = batcher_names(plan);
+  const std::string after_tokenizer = plan.has_router() ? "router" : "batcher";
   const caf::actor tokenizer = system.spawn<TokenizerActor, caf::detached>(
-      std::make_unique<TokenizerPorts>(TokenizerPorts{
-          links->in("ingress", "tokenizer"), links->out("tokenizer", "batcher"), links->out("tokenizer", "responder")}),
-      model->text);
-  const caf::actor batcher = system.spawn<BatcherActor, caf::detached>(
-      std::make_unique<BatcherPorts>(BatcherPorts{links->in("tokenizer", "batcher"),
-                                                  links->in("responder", "batcher"),
-                                                  InPort(std::move(*results)),
-                                                  links->out("batcher", "responder"),
-                                                  {}}),
-      batcher_settings(plan, *model), *context, ingress);
-  const caf::actor responder = system.spawn<ResponderActor, caf::detached>(
-      std::make_unique<ResponderPorts>(ResponderPorts{
-          links->in("ingress", "responder"), links->in("tokenizer", "responder"), links->in("batcher", "responder"),
-          links->out("responder", "ingress"), links->out("responder", "batcher")}),
-      stream_config(plan.topology.ingress), model->text.tokenizer);
+      std::make_unique<TokenizerPorts>(TokenizerPorts{links->in("ingress", "tokenizer"),
+                                                      links->out("tokenizer", after_tokenizer),
+                                                      links->out("tokenizer", "responder")}),
+      model->text, after_tokenizer);
+  parts->actors = {ingress, tokenizer};
+  caf::actor front = ingress;  // Of the batchers.
+  if (plan.has_router()) {
+    front = system.spawn<RouterActor, caf::detached>(router_ports(batcher_list, *links), router_config(plan),
+                                                     batcher_list, ingress);
+    parts->actors.push_back(front);
+  }
+  std::vector<caf::actor> batchers;
+  for (const topology::ReplicaPlan& replica : plan.replicas) {
+    batchers.push_back(system.spawn<BatcherActor, caf::detached>(
+        batcher_ports(batcher_list[replica.replica], plan.has_router(), std::move((*results)[replica.replica]), *links),
+        batcher_settings(plan, replica, *model), *context, front));
+    parts->actors.push_back(batchers.back());
+  }
+  parts->actors.push_back(system.spawn<ResponderActor, caf::detached>(responder_ports(batcher_list, *links),
+                                                                      stream_config(plan.topology.ingress),
+                                                                      model->text.tokenizer, batcher_list));
   const caf::actor supervisor =
       system.spawn<SupervisorActor, caf::detached>(std::move(control), std::move(supervision));
   std::vector<caf::actor> local_stages;
@@ -263,14 +282,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   }
 
   parts->ingress = ingress;
-  parts->actors = {supervisor, ingress, tokenizer, batcher, responder};
+  parts->actors.insert(parts->actors.begin(), supervisor);
   for (const caf::actor& stage : local_stages) {
     if (stage) parts->actors.push_back(stage);
   }
   if (parts->endpoint != nullptr) {
     parts->spawn_metrics(engine_facts(plan, *model), std::chrono::milliseconds(plan.topology.metrics.interval_ms));
   }
-  caf::anon_send(supervisor, SupervisorActor::Begin{{ingress, batcher, engine}, local_stages});
+  caf::anon_send(supervisor, SupervisorActor::Begin{{front, batchers, engine}, local_stages});
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
 

@@ -2,6 +2,7 @@
 //
 //   transport: clients -> Ingress -> Tokenizer -> Batcher -> Stage 0 -> ... -> Stage n -> Batcher -> Responder
 //              -> Ingress
+//   Of several replicas each has a Batcher and Stages of its own, and between Tokenizer and Batchers there is a Router.
 //   Supervisor: starts workers, assigns stages, sets the pipeline up again after a loss.
 //   Metrics: gets everybody's snapshots.
 //

@@ -9,7 +9,7 @@ Result<LinkBoard> LinkBoard::create(const transport::Context& context, std::span
   LinkBoard board;
   const TimePoint now = SteadyClock{}.now();
   for (const LinkName& link : links) {
-    const Key key{std::string(link.from), std::string(link.to)};
+    const Key key{link.from, link.to};
     const std::string name = key.first + "-" + key.second;
     const std::string address = "inproc://" + name;
     auto in = transport::LinkIn::bind(context, address, {name, 0, Epoch{1}}, limits);

@@ -17,8 +17,8 @@
 namespace sluice::actors {
 
 struct LinkName {
-  std::string_view from;
-  std::string_view to;
+  std::string from;
+  std::string to;
 };
 
 class LinkBoard {

@@ -7,6 +7,7 @@ namespace sluice::actors {
 MetricsActor::MetricsActor(caf::actor_config& config, std::shared_ptr<metrics::Endpoint> endpoint,
                            metrics::EngineFacts facts)
     : PollingActor(config), endpoint_(std::move(endpoint)) {
+  latest_.batchers.resize(facts.replicas.size());
   latest_.stages.resize(facts.stages.size());
   latest_.facts = std::move(facts);
 }
@@ -18,7 +19,8 @@ caf::message_handler MetricsActor::make_behavior() {
   };
   return {[=, this](const metrics::IngressSnapshot& snapshot) { keep(latest_.ingress, snapshot); },
           [=, this](const metrics::TokenizerSnapshot& snapshot) { keep(latest_.tokenizer, snapshot); },
-          [=, this](const metrics::BatcherSnapshot& snapshot) { keep(latest_.batcher, snapshot); },
+          [=, this](const metrics::RouterSnapshot& snapshot) { keep(latest_.router, snapshot); },
+          [=, this](const metrics::BatcherSnapshot& snapshot) { keep(latest_.batchers[snapshot.replica], snapshot); },
           [=, this](const metrics::ResponderSnapshot& snapshot) { keep(latest_.responder, snapshot); },
           [=, this](const StageStats& stats) {
             if (stats.stage < latest_.stages.size()) keep(latest_.stages[stats.stage], stats);

@@ -11,10 +11,12 @@ namespace {
 
 std::string stages_in_words(const topology::Plan& plan) {
   std::string words;
-  for (const topology::StagePlan& stage : plan.stages) {
-    if (!words.empty()) words += ", ";
-    words += topology::layers_to_string(stage.first_layer, stage.num_layers);
-    words += " on " + topology::to_string(stage.place);
+  for (const topology::ReplicaPlan& replica : plan.replicas) {
+    for (const topology::StagePlan& stage : replica.stages) {
+      if (!words.empty()) words += ", ";
+      words += topology::layers_to_string(stage.first_layer, stage.num_layers);
+      words += " on " + topology::to_string(stage.place);
+    }
   }
   return words;
 }

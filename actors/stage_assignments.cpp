@@ -1,7 +1,5 @@
 #include "actors/stage_assignments.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 
 namespace sluice::actors {
@@ -11,6 +9,7 @@ namespace {
 using topology::Host;
 using topology::LinkTransport;
 using topology::Plan;
+using Ranks = std::span<const topology::StagePlan>;  // Of one stage.
 
 WorkerKind kind_of(Host::Kind kind) {
   switch (kind) {
@@ -42,29 +41,23 @@ std::string actor_name(const topology::StagePlan& stage) {
   return "stage " + name_of(stage);
 }
 
-// Rank 0 of the stage before, or the batcher.
-std::string sender_to(const Plan& plan, const topology::StagePlan& stage) {
-  if (stage.stage == 0) return "batcher";
-  return actor_name(*std::ranges::find(plan.stages, stage.stage - 1, &topology::StagePlan::stage));
-}
-
 // Of the links between ranks, which are all of the slowest kind that any two of them need.
-std::string exchange_address(const Plan& plan, const topology::StagePlan& stage, const std::string& directory) {
-  if (stage.shard.is_whole() || plan.meets_in_memory(stage)) return {};
+std::string exchange_address(const Plan& plan, Ranks ranks, const topology::StagePlan& rank,
+                             const std::string& directory) {
+  if (rank.shard.is_whole() || meet_in_memory(ranks)) return {};
   LinkTransport slowest = LinkTransport::kIpc;
-  for (const topology::StagePlan& a : plan.stages) {
-    for (const topology::StagePlan& b : plan.stages) {
-      if (a.stage != stage.stage || b.stage != stage.stage || a.shard.rank == b.shard.rank) continue;
+  for (const topology::StagePlan& a : ranks) {
+    for (const topology::StagePlan& b : ranks) {
+      if (a.shard.rank == b.shard.rank) continue;
       if (transport_into(plan, actor_name(b), actor_name(a)) == LinkTransport::kTcp) slowest = LinkTransport::kTcp;
     }
   }
-  return bind_address(slowest, directory, "exchange-" + name_of(stage) + "-{peer}-epoch-{epoch}");
+  return bind_address(slowest, directory, "exchange-" + name_of(rank) + "-{peer}-epoch-{epoch}");
 }
 
-StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, const std::string& kernel_path) {
+StageAssign make_assign(const Plan& plan, const topology::ReplicaPlan& replica, const topology::StagePlan& stage,
+                        const std::string& kernel_path) {
   StageAssign assign;
-  assign.stage = static_cast<std::uint32_t>(&stage - plan.stages.data());
-  assign.num_stages = static_cast<std::uint32_t>(plan.stages.size());
   assign.pipeline_stage = stage.stage;
   assign.rank = stage.shard.rank;
   assign.num_ranks = stage.shard.num_ranks;
@@ -76,10 +69,10 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
   assign.kernel_path = kernel_path;
   assign.threads = stage.threads;
   assign.block_tokens = plan.topology.batcher.block_tokens;
-  assign.num_blocks = plan.num_blocks;
+  assign.num_blocks = replica.num_blocks;
   assign.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
   assign.weights = plan.topology.model.weights;
-  assign.mock = plan.topology.mock;
+  assign.mock = replica.mock;
   assign.links = plan.topology.links.settings();
   if (plan.topology.metrics.is_on()) assign.report_interval_ms = plan.topology.metrics.interval_ms;
   return assign;
@@ -90,21 +83,26 @@ StageAssign make_assign(const Plan& plan, const topology::StagePlan& stage, cons
 std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& kernel_path,
                                          const std::string& directory) {
   std::vector<SupervisedStage> stages;
-  for (const topology::StagePlan& stage : plan.stages) {
-    SupervisedStage supervised;
-    const WorkerKind kind = kind_of(stage.place.host.kind);
-    supervised.place = {kind == WorkerKind::kHead ? "head" : stage.worker,
-                        kind,
-                        stage.first_layer,
-                        stage.num_layers,
-                        stage.stage,
-                        stage.shard};
-    supervised.assign = make_assign(plan, stage, kernel_path);
-    supervised.weights_bytes = stage.weights_bytes;
-    supervised.assign.input_address = bind_address(transport_into(plan, actor_name(stage), sender_to(plan, stage)),
-                                                   directory, "stage-" + name_of(stage) + "-epoch-{epoch}");
-    supervised.assign.exchange_address = exchange_address(plan, stage, directory);
-    stages.push_back(std::move(supervised));
+  for (const topology::ReplicaPlan& replica : plan.replicas) {
+    std::string from = batcher_name(plan, replica.replica);  // Or rank 0 of the stage before.
+    for (const Ranks ranks : replica.ranks_by_stage()) {
+      for (const topology::StagePlan& rank : ranks) {
+        SupervisedStage supervised;
+        const WorkerKind kind = kind_of(rank.place.host.kind);
+        const std::string worker = kind == WorkerKind::kHead ? "head" : rank.worker;
+        supervised.place = {worker, kind, rank.first_layer, rank.num_layers, rank.stage, rank.shard};
+        supervised.replica = replica.replica;
+        supervised.assign = make_assign(plan, replica, rank, kernel_path);
+        supervised.assign.stage = static_cast<std::uint32_t>(stages.size());
+        supervised.assign.num_stages = plan.num_ranks();
+        supervised.weights_bytes = rank.weights_bytes;
+        supervised.assign.input_address = bind_address(transport_into(plan, actor_name(rank), from), directory,
+                                                       "stage-" + name_of(rank) + "-epoch-{epoch}");
+        supervised.assign.exchange_address = exchange_address(plan, ranks, rank, directory);
+        stages.push_back(std::move(supervised));
+      }
+      from = actor_name(ranks.front());
+    }
   }
   return stages;
 }
@@ -122,17 +120,15 @@ std::string for_peer(std::string exchange_address, std::uint32_t peer) {
   return exchange_address;
 }
 
-std::string results_bind_address(const Plan& plan, const std::string& directory) {
-  const auto& last = plan.stages[plan.stages.size() - plan.stages.back().shard.num_ranks];
-  return bind_address(transport_into(plan, "batcher", actor_name(last)), directory, "results");
+std::string results_bind_address(const Plan& plan, std::uint32_t replica, const std::string& directory) {
+  const std::string last = actor_name(plan.replicas[replica].ranks_by_stage().back().front());
+  return bind_address(transport_into(plan, batcher_name(plan, replica), last), directory,
+                      "results-" + std::to_string(replica));
 }
 
 std::string control_bind_address(const Plan& plan, const std::string& directory) {
   if (!plan.needs_workers()) return {};
-  const bool has_named = std::any_of(plan.stages.begin(), plan.stages.end(), [](const topology::StagePlan& stage) {
-    return kind_of(stage.place.host.kind) == WorkerKind::kNamed;
-  });
-  if (has_named) return plan.topology.supervisor.bind;
+  if (plan.waits_for_workers()) return plan.topology.supervisor.bind;
   const bool is_tcp = plan.topology.links.transport == topology::LinksTopology::Transport::kTcp;
   return bind_address(is_tcp ? LinkTransport::kTcp : LinkTransport::kIpc, directory, "control");
 }

@@ -22,8 +22,8 @@ bool can_be_bound_as(const std::string& assigned, const std::string& reported);
 // An exchange_address for one peer.
 std::string for_peer(std::string exchange_address, std::uint32_t peer);
 
-// Where the batcher binds for the results of the last stage.
-std::string results_bind_address(const topology::Plan& plan, const std::string& directory);
+// Where a replica's batcher binds for the results of the last stage.
+std::string results_bind_address(const topology::Plan& plan, std::uint32_t replica, const std::string& directory);
 
 // Where the supervisor listens for workers; empty if the plan has none.
 std::string control_bind_address(const topology::Plan& plan, const std::string& directory);

@@ -6,6 +6,7 @@
 
 #include "actors/log.h"
 #include "actors/stage_assignments.h"
+#include "base/check.h"
 #include "transport/codec/control_codec.h"
 
 namespace sluice::actors {
@@ -31,10 +32,20 @@ bool has_ended(const ChildProcess& child) {
 
 }  // namespace
 
-std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages) {
-  std::vector<StagePlace> places;
-  for (const SupervisedStage& stage : stages) places.push_back(stage.place);
-  return places;
+std::vector<Membership> memberships_of(const std::vector<SupervisedStage>& stages, const MembershipLimits& limits) {
+  std::vector<std::vector<StagePlace>> places;
+  for (const SupervisedStage& stage : stages) {
+    if (stage.replica == places.size()) places.emplace_back();
+    SLUICE_CHECK_EQ(stage.replica + 1, places.size());
+    places.back().push_back(stage.place);
+  }
+  std::vector<Membership> memberships;
+  std::size_t first_stage = 0;
+  for (const std::vector<StagePlace>& of_replica : places) {
+    memberships.emplace_back(of_replica, limits, static_cast<std::uint32_t>(first_stage));
+    first_stage += of_replica.size();
+  }
+  return memberships;
 }
 
 SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control,
@@ -42,35 +53,46 @@ SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<tran
     : PollingActor(config),
       control_(std::move(control)),
       settings_(std::move(settings)),
-      membership_(places_of(settings_.stages), settings_.limits),
+      memberships_(memberships_of(settings_.stages, settings_.limits)),
       loaded_bytes_(settings_.stages.size()) {}
 
 caf::message_handler SupervisorActor::make_behavior() {
   return {[this](const Begin& begin) { begin_with(begin); },
           [this](const StageReady& ready) {
-            membership_.on_ready(settings_.stages[ready.stage].place.worker, ready, now());
+            membership_of(ready.stage).on_ready(settings_.stages[ready.stage].place.worker, ready, now());
           },
           [this](const StageFailed& failed) {
-            membership_.on_failed(settings_.stages[failed.stage].place.worker, failed, now());
+            membership_of(failed.stage).on_failed(settings_.stages[failed.stage].place.worker, failed, now());
           },
           [this](const LoadProgress& progress) {
             const std::string& worker = settings_.stages[progress.stage].place.worker;
-            membership_.on_progress(worker, progress, now());
+            membership_of(progress.stage).on_progress(worker, progress, now());
             note_progress(worker, progress);
           },
-          [this](const PipelineBroken& broken) { membership_.on_pipeline_broken(broken.epoch, broken.reason, now()); }};
+          [this](const PipelineBroken& broken) {
+            memberships_[broken.replica].on_pipeline_broken(broken.epoch, broken.reason, now());
+          }};
 }
 
 void SupervisorActor::begin_with(const Begin& begin) {
   peers_ = begin.peers;
   for (std::size_t i = 0; i < begin.local_stages.size(); ++i) settings_.stages[i].local = begin.local_stages[i];
   has_begun_ = true;
-  membership_.start(now());
+  for (std::uint32_t replica = 0; replica < memberships_.size(); ++replica) {
+    memberships_[replica].start(now());
+    tell_availability(replica);  // Also where there is nothing to do but wait.
+  }
 }
 
 void SupervisorActor::watch(transport::Poller& poller) const {
   if (control_ != nullptr) poller.add(*control_);
   for (const auto& [name, child] : children_) poller.add_fd(child.exit_fd());
+}
+
+TimePoint SupervisorActor::next_timer() const {
+  TimePoint next = nonsense_.next_timer();
+  for (const Membership& membership : memberships_) next = std::min(next, membership.next_timer());
+  return next;
 }
 
 void SupervisorActor::advance(TimePoint now) {
@@ -83,7 +105,9 @@ void SupervisorActor::advance(TimePoint now) {
     }
     for (const transport::Route& route : control_->take_disconnected()) lose_route(route, now);
   }
-  if (membership_.next_timer() <= now) membership_.on_timer(now);
+  for (Membership& membership : memberships_) {
+    if (membership.next_timer() <= now) membership.on_timer(now);
+  }
   carry_out_actions(now);
   if (const std::uint64_t count = nonsense_.take_counted(now)) {
     write_log(event(LogLevel::kWarn, "worker message refused").with("count", count));
@@ -110,10 +134,11 @@ void SupervisorActor::take_worker_message(const transport::Route& route, const t
   if (!worker)
     return refuse(route, {ErrorCode::kUnavailable, "the head does not count on this worker: say hello", 100});
   if (const auto* ready = std::get_if<StageReady>(&*decoded)) take_ready(*worker, *ready, now);
-  if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership_.on_failed(*worker, *failed, now);
+  Membership& membership = *membership_of(*worker);
+  if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership.on_failed(*worker, *failed, now);
   if (const auto* stats = std::get_if<StageStats>(&*decoded)) pass_on(*worker, *stats);
   if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
-    membership_.on_progress(*worker, *progress, now);
+    membership.on_progress(*worker, *progress, now);
     note_progress(*worker, *progress);
   }
 }
@@ -125,9 +150,9 @@ void SupervisorActor::pass_on(const std::string& worker, const StageStats& stats
 
 void SupervisorActor::take_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
   if (auto error = misbound(worker, ready)) {
-    return membership_.on_failed(worker, {ready.epoch, ready.stage, std::move(*error)}, now);
+    return membership_of(worker)->on_failed(worker, {ready.epoch, ready.stage, std::move(*error)}, now);
   }
-  membership_.on_ready(worker, ready, now);
+  membership_of(worker)->on_ready(worker, ready, now);
 }
 
 // Others will connect there: nowhere but where this one was told to bind.
@@ -154,7 +179,7 @@ std::optional<Error> SupervisorActor::misbound(const std::string& worker, const 
 }
 
 void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
-  const Result<void> accepted = membership_.on_hello(hello, now);
+  const Result<void> accepted = admit(hello, now);
   if (!accepted.ok()) {
     log_nonsense(accepted.error(), now);
     return refuse(route, accepted.error());
@@ -167,6 +192,22 @@ void SupervisorActor::take_hello(const transport::Route& route, const WorkerHell
                 .with("pid", hello.process_id)
                 .with("cpus", hello.cpus)
                 .with("kernel_path", hello.kernel_path));
+}
+
+// A process serves one replica.
+Membership* SupervisorActor::membership_of(const std::string& worker) {
+  const auto found = std::find_if(memberships_.begin(), memberships_.end(),
+                                  [&](const Membership& membership) { return membership.has_worker(worker); });
+  return found == memberships_.end() ? nullptr : &*found;
+}
+
+Result<void> SupervisorActor::admit(const WorkerHello& hello, TimePoint now) {
+  if (Membership* const membership = membership_of(hello.name)) return membership->on_hello(hello, now);
+  std::vector<std::string> known;
+  for (const Membership& membership : memberships_) {
+    for (std::string& name : membership.named_workers()) known.push_back(std::move(name));
+  }
+  return unknown_worker(hello.name, known);
 }
 
 // Whoever reaches the control address can cause it at will.
@@ -194,7 +235,7 @@ std::optional<std::string> SupervisorActor::worker_at(const transport::Route& ro
 void SupervisorActor::lose(const std::string& worker, const std::string& reason, TimePoint now) {
   write_log(event(LogLevel::kWarn, "worker lost").with("worker", worker).with("reason", reason));
   routes_.erase(worker);
-  membership_.on_worker_lost(worker, reason, now);
+  membership_of(worker)->on_worker_lost(worker, reason, now);
 }
 
 void SupervisorActor::look_after_children(TimePoint now) {
@@ -221,18 +262,25 @@ void SupervisorActor::note_progress(const std::string& worker, const LoadProgres
 }
 
 void SupervisorActor::carry_out_actions(TimePoint now) {
-  // Carrying one out may cause others: a worker that cannot be started is lost.
-  bool has_acted = false;
-  for (auto actions = membership_.take_actions(); !actions.empty(); actions = membership_.take_actions()) {
-    has_acted = true;
-    for (const MembershipAction& action : actions) {
-      std::visit([&](const auto& alternative) { carry_out(alternative, now); }, action);
-    }
+  for (std::uint32_t replica = 0; replica < memberships_.size(); ++replica) {
+    if (carry_out_actions_of(replica, now)) tell_availability(replica);
   }
-  if (has_acted) tell_availability();
 }
 
-void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
+// Whether there were any. Carrying one out may cause others: a worker that cannot be started is lost.
+bool SupervisorActor::carry_out_actions_of(std::uint32_t replica, TimePoint now) {
+  bool has_acted = false;
+  Membership& membership = memberships_[replica];
+  for (auto actions = membership.take_actions(); !actions.empty(); actions = membership.take_actions()) {
+    has_acted = true;
+    for (const MembershipAction& action : actions) {
+      std::visit([&](const auto& alternative) { carry_out(replica, alternative, now); }, action);
+    }
+  }
+  return has_acted;
+}
+
+void SupervisorActor::carry_out(std::uint32_t, const LaunchWorker& action, TimePoint now) {
   auto child = ChildProcess::start(
       settings_.worker_program, {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
                                  settings_.worker_log_level, "--log-format", settings_.worker_log_format, "--spawned"});
@@ -241,7 +289,7 @@ void SupervisorActor::carry_out(const LaunchWorker& action, TimePoint now) {
   children_.insert_or_assign(action.worker, std::move(*child));
 }
 
-void SupervisorActor::carry_out(const KillWorker& action, TimePoint) {
+void SupervisorActor::carry_out(std::uint32_t, const KillWorker& action, TimePoint) {
   // One that we did not start lives on: it may come back when it has done whatever kept it.
   if (const auto route = routes_.find(action.worker); route != routes_.end()) {
     refuse(route->second, {ErrorCode::kUnavailable, "the head has given this worker up: say hello", 100});
@@ -250,7 +298,7 @@ void SupervisorActor::carry_out(const KillWorker& action, TimePoint) {
   children_.erase(action.worker);
 }
 
-void SupervisorActor::carry_out(const AssignStage& action, TimePoint now) {
+void SupervisorActor::carry_out(std::uint32_t, const AssignStage& action, TimePoint now) {
   StageAssign assign = settings_.stages[action.stage].assign;
   assign.epoch = action.epoch;
   assign.input_address = with_epoch(assign.input_address, action.epoch);
@@ -260,27 +308,29 @@ void SupervisorActor::carry_out(const AssignStage& action, TimePoint now) {
   tell_stage(action.worker, action.stage, assign, now);
 }
 
-void SupervisorActor::carry_out(const ConnectStage& action, TimePoint now) {
+void SupervisorActor::carry_out(std::uint32_t replica, const ConnectStage& action, TimePoint now) {
   StageConnect connect{action.epoch, action.stage, action.output_addresses, action.exchange_addresses};
-  if (action.feeds_batcher) connect.output_addresses = {settings_.results_address};
+  if (action.feeds_batcher) connect.output_addresses = {settings_.results_addresses[replica]};
   tell_stage(action.worker, action.stage, connect, now);
 }
 
-void SupervisorActor::carry_out(const PipelineUp& action, TimePoint) {
-  write_log(event(LogLevel::kInfo, "pipeline up").with("epoch", action.epoch.value));
-  caf::anon_send(peers_.batcher,
+void SupervisorActor::carry_out(std::uint32_t replica, const PipelineUp& action, TimePoint) {
+  write_log(event(LogLevel::kInfo, "pipeline up").with("replica", replica).with("epoch", action.epoch.value));
+  caf::anon_send(peers_.batchers[replica],
                  PipelineReady{action.epoch, action.input_addresses, caf::actor_cast<caf::actor>(this)});
 }
 
-void SupervisorActor::carry_out(const PipelineDown& action, TimePoint) {
-  write_log(
-      event(LogLevel::kWarn, "pipeline down").with("epoch", action.epoch.value).with("error", to_string(action.error)));
-  const Error lacks = membership_.unavailable().value_or(action.error);
-  caf::anon_send(peers_.ingress, Availability{Epoch{action.epoch.value + 1}, lacks, action.error});
-  caf::anon_send(peers_.batcher, PipelineLost{action.epoch, action.error});
+void SupervisorActor::carry_out(std::uint32_t replica, const PipelineDown& action, TimePoint) {
+  write_log(event(LogLevel::kWarn, "pipeline down")
+                .with("replica", replica)
+                .with("epoch", action.epoch.value)
+                .with("error", to_string(action.error)));
+  const Error lacks = memberships_[replica].unavailable().value_or(action.error);
+  caf::anon_send(peers_.front, Availability{Epoch{action.epoch.value + 1}, lacks, action.error, replica});
+  caf::anon_send(peers_.batchers[replica], PipelineLost{action.epoch, action.error});
 }
 
-void SupervisorActor::carry_out(const LoadFailed& action, TimePoint) {
+void SupervisorActor::carry_out(std::uint32_t, const LoadFailed& action, TimePoint) {
   write_log(event(LogLevel::kError, "stage cannot be loaded")
                 .with("stage", action.stage)
                 .with("error", to_string(action.error)));
@@ -304,9 +354,9 @@ void SupervisorActor::tell_stage(const std::string& worker, std::uint32_t stage,
   if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
 }
 
-void SupervisorActor::tell_availability() {
-  if (auto lacks = membership_.unavailable()) {
-    caf::anon_send(peers_.ingress, Availability{membership_.epoch(), std::move(lacks), std::nullopt});
+void SupervisorActor::tell_availability(std::uint32_t replica) {
+  if (auto lacks = memberships_[replica].unavailable()) {
+    caf::anon_send(peers_.front, Availability{memberships_[replica].epoch(), std::move(lacks), std::nullopt, replica});
   }
 }
 

@@ -1,7 +1,9 @@
 // Starts, watches and restarts what runs the stages, and sets the pipeline up. Who runs what, and in which order things
 // come up, is Membership's (pipeline/membership/membership.h); this actor carries its actions out.
 //
-// Owns:    Membership, the ROUTER socket toward workers, the child processes.
+// Each replica has a Membership of its own, with its own epoch: one goes up and down without the others.
+//
+// Owns:    a Membership for each replica, the ROUTER socket toward workers, the child processes.
 // Thread:  its own.
 // Errors:  messages of workers are hostile bytes: what is none is logged and ignored. A worker that dies is an event.
 #pragma once
@@ -25,26 +27,28 @@ namespace sluice::actors {
 
 struct SupervisedStage {
   StagePlace place;
+  std::uint32_t replica = 0;
   StageAssign assign;  // All but the epoch; "{epoch}" in its addresses stands for it.
   caf::actor local;    // Where place.kind is kHead.
   std::uint64_t weights_bytes = 0;
 };
 
-std::vector<StagePlace> places_of(const std::vector<SupervisedStage>& stages);
+// A Membership for each replica; the stages of one stand together.
+std::vector<Membership> memberships_of(const std::vector<SupervisedStage>& stages, const MembershipLimits& limits);
 
 struct SupervisorSettings {
-  std::vector<SupervisedStage> stages;
-  std::string results_address;  // Of the batcher, where the last stage sends to.
-  std::string worker_program;   // Runs spawned workers.
+  std::vector<SupervisedStage> stages;         // By number.
+  std::vector<std::string> results_addresses;  // Of each replica's batcher, where its last stage sends to.
+  std::string worker_program;                  // Runs spawned workers.
   std::string worker_log_level = "info";
   std::string worker_log_format = "text";
   MembershipLimits limits;
 };
 
 struct SupervisorPeers {
-  caf::actor ingress;
-  caf::actor batcher;
-  caf::actor engine;  // Gets EngineReports.
+  caf::actor front;                  // Gets Availability: the ingress, or the router of several replicas.
+  std::vector<caf::actor> batchers;  // By replica.
+  caf::actor engine;                 // Gets EngineReports.
 };
 
 class SupervisorActor final : public PollingActor {
@@ -62,7 +66,7 @@ class SupervisorActor final : public PollingActor {
  protected:
   caf::message_handler make_behavior() override;
   void watch(transport::Poller& poller) const override;
-  TimePoint next_timer() const override { return std::min(membership_.next_timer(), nonsense_.next_timer()); }
+  TimePoint next_timer() const override;
   void advance(TimePoint now) override;
   void close() override;
 
@@ -82,22 +86,28 @@ class SupervisorActor final : public PollingActor {
   void lose(const std::string& worker, const std::string& reason, TimePoint now);
   void look_after_children(TimePoint now);
 
+  // That of the stage, which exists, and that of a worker, or none.
+  Membership& membership_of(std::uint32_t stage) { return memberships_[settings_.stages[stage].replica]; }
+  Membership* membership_of(const std::string& worker);
+  Result<void> admit(const WorkerHello& hello, TimePoint now);
+
   void carry_out_actions(TimePoint now);
-  void carry_out(const LaunchWorker& action, TimePoint now);
-  void carry_out(const KillWorker& action, TimePoint now);
-  void carry_out(const AssignStage& action, TimePoint now);
-  void carry_out(const ConnectStage& action, TimePoint now);
-  void carry_out(const PipelineUp& action, TimePoint now);
-  void carry_out(const PipelineDown& action, TimePoint now);
-  void carry_out(const LoadFailed& action, TimePoint now);
+  bool carry_out_actions_of(std::uint32_t replica, TimePoint now);
+  void carry_out(std::uint32_t replica, const LaunchWorker& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const KillWorker& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const AssignStage& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const ConnectStage& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const PipelineUp& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const PipelineDown& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const LoadFailed& action, TimePoint now);
   template <class T>
   void tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now);
-  void tell_availability();
+  void tell_availability(std::uint32_t replica);
 
   std::unique_ptr<transport::RouterSocket> control_;
   SupervisorSettings settings_;
   SupervisorPeers peers_;
-  Membership membership_;
+  std::vector<Membership> memberships_;             // By replica.
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
   LocalGroups groups_;                              // Of the head's own ranks.

@@ -7,20 +7,21 @@
 
 namespace sluice::actors {
 
-TokenizerActor::TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text)
-    : PollingActor(config), ports_(std::move(ports)), text_(std::move(text)) {}
+TokenizerActor::TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text,
+                               std::string next)
+    : PollingActor(config), ports_(std::move(ports)), text_(std::move(text)), next_(std::move(next)) {}
 
 void TokenizerActor::watch(transport::Poller& poller) const {
   poller.add(ports_->from_ingress);
-  poller.add(ports_->to_batcher);
+  poller.add(ports_->to_pipeline);
   poller.add(ports_->to_responder);
 }
 
 void TokenizerActor::advance(TimePoint now) {
   ports_->from_ingress.advance(now);
-  ports_->to_batcher.advance(now);
+  ports_->to_pipeline.advance(now);
   ports_->to_responder.advance(now);
-  while (ports_->to_batcher.has_room() && ports_->to_responder.has_room()) {
+  while (ports_->to_pipeline.has_room() && ports_->to_responder.has_room()) {
     ports_->from_ingress.advance(now);  // What has come meanwhile waits from now on.
     auto input = ports_->from_ingress.receive<TokenizerInput>(now);
     if (!input) break;
@@ -44,7 +45,7 @@ void TokenizerActor::take(TokenizerInput& input, TimePoint received) {
     submission->time_left.spend(waited_us);
     tokenize(*submission, received);
   } else {
-    ports_->to_batcher.send(std::get<SequenceCancel>(input), received);
+    ports_->to_pipeline.send(std::get<SequenceCancel>(input), received);
   }
 }
 
@@ -79,13 +80,13 @@ void TokenizerActor::tokenize(const Submission& submission, TimePoint received) 
   start.spec.max_tokens = std::min(start.spec.max_tokens, room);
   start.tokenize_us = submission.age_us + elapsed_us;
   start.time_left.spend(elapsed_us);
-  ports_->to_batcher.send(start, done);
+  ports_->to_pipeline.send(start, done);
 }
 
 void TokenizerActor::report(TimePoint now) {
   ++counts_.snapshots_total;
   metrics::TokenizerSnapshot snapshot = counts_;
-  snapshot.links.out = {{"batcher", ports_->to_batcher.stats(now)}, {"responder", ports_->to_responder.stats(now)}};
+  snapshot.links.out = {{next_, ports_->to_pipeline.stats(now)}, {"responder", ports_->to_responder.stats(now)}};
   snapshot.links.in = {{"ingress", ports_->from_ingress.stats()}};
   caf::anon_send(report_to(), std::move(snapshot));
 }

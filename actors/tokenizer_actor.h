@@ -1,5 +1,5 @@
-// Turns prompts into token ids: Submission in, SequenceStart to the batcher or StreamEnd with an error to the
-// responder. Cancels pass through behind the submissions that they are about.
+// Turns prompts into token ids: Submission in, SequenceStart to the batcher (or router) or StreamEnd with an error to
+// the responder. Cancels pass through behind the submissions that they are about.
 //
 // Owns:    its link ends. The tokenizer and template are shared and immutable.
 // Thread:  its own.
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
@@ -17,13 +18,14 @@ namespace sluice::actors {
 
 struct TokenizerPorts {
   InPort from_ingress;
-  OutPort to_batcher;
+  OutPort to_pipeline;
   OutPort to_responder;
 };
 
 class TokenizerActor final : public PollingActor {
  public:
-  TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text);
+  // `next` is who takes the encoded prompts: the batcher, or the router of several.
+  TokenizerActor(caf::actor_config& config, std::unique_ptr<TokenizerPorts> ports, TextModel text, std::string next);
 
  protected:
   caf::message_handler make_behavior() override { return {}; }
@@ -39,6 +41,7 @@ class TokenizerActor final : public PollingActor {
 
   std::unique_ptr<TokenizerPorts> ports_;
   TextModel text_;
+  std::string next_;                   // For metrics.
   metrics::TokenizerSnapshot counts_;  // All but the links.
 };
 

@@ -69,7 +69,7 @@ void bare_steps(benchmark::State& state) {
   spec.num_layers = plan.model.num_hidden_layers;
   spec.compute = DType::kF32;
   spec.path = kernels::parse_isa_path("auto").value();
-  spec.num_blocks = plan.num_blocks;
+  spec.num_blocks = plan.replicas.front().num_blocks;
   spec.max_batch_tokens = plan.topology.batcher.max_batch_tokens;
   const auto executor = StageExecutor::create(spec).value();
   SchedulerConfig config;

@@ -30,11 +30,6 @@ void Families::histogram(const char* name, const char* help, const TimeHistogram
   add({}, histogram_us);
 }
 
-void Families::histogram(const char* name, const char* help, const CountHistogram& histogram) {
-  begin(name, help, prometheus::MetricType::Histogram);
-  add_histogram({}, histogram, 1);
-}
-
 void Families::begin(const char* name, const char* help, prometheus::MetricType type) {
   families_.push_back({name, help, type, {}});
 }
@@ -45,6 +40,10 @@ void Families::add_seconds(Labels labels, std::uint64_t us) {
 
 void Families::add(Labels labels, const TimeHistogram& histogram_us) {
   add_histogram(std::move(labels), histogram_us, kUsPerSecond);
+}
+
+void Families::add(Labels labels, const CountHistogram& histogram) {
+  add_histogram(std::move(labels), histogram, 1);
 }
 
 void Families::add_value(Labels labels, double value) {

@@ -24,13 +24,13 @@ class Families {
   void gauge(const char* name, const char* help, std::uint64_t value);
   void seconds(const char* name, const char* help, std::uint64_t us);  // A counter of time.
   void histogram(const char* name, const char* help, const TimeHistogram& histogram_us);
-  void histogram(const char* name, const char* help, const CountHistogram& histogram);
 
   // A family with labels: then its series.
   void begin(const char* name, const char* help, prometheus::MetricType type);
   void add(Labels labels, std::uint64_t value) { add_value(std::move(labels), static_cast<double>(value)); }
   void add_seconds(Labels labels, std::uint64_t us);
   void add(Labels labels, const TimeHistogram& histogram_us);
+  void add(Labels labels, const CountHistogram& histogram);
 
   std::vector<prometheus::MetricFamily> take() { return std::move(families_); }
 

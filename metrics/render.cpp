@@ -30,7 +30,10 @@ void render_snapshot_counts(const EngineSnapshot& snapshot, Families& out) {
   };
   add("ingress", snapshot.ingress);
   add("tokenizer", snapshot.tokenizer);
-  add("batcher", snapshot.batcher);
+  add("router", snapshot.router);
+  for (std::size_t i = 0; i < snapshot.batchers.size(); ++i) {
+    add(snapshot.facts.replicas[i].batcher.c_str(), snapshot.batchers[i]);
+  }
   add("responder", snapshot.responder);
   for (std::size_t i = 0; i < snapshot.stages.size(); ++i) {
     add(("stage-" + snapshot.facts.stages[i].name).c_str(), snapshot.stages[i]);
@@ -47,7 +50,8 @@ std::vector<prometheus::MetricFamily> render(const EngineSnapshot& snapshot) {
   render_processes(snapshot, out);
   if (snapshot.ingress) render_ingress(*snapshot.ingress, snapshot.facts, out);
   if (snapshot.tokenizer) render_tokenizer(*snapshot.tokenizer, out);
-  if (snapshot.batcher) render_batcher(*snapshot.batcher, snapshot.facts, out);
+  if (snapshot.router) render_router(*snapshot.router, out);
+  render_batchers(snapshot, out);
   if (snapshot.responder) render_responder(*snapshot.responder, out);
   render_stages(snapshot, out);
   render_links(snapshot, out);

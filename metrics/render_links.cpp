@@ -25,7 +25,7 @@ struct LinkEnds {
   std::vector<Receiver> receivers;
 };
 
-void collect(const char* actor, const ActorLinks& links, LinkEnds& ends) {
+void collect(const std::string& actor, const ActorLinks& links, LinkEnds& ends) {
   for (const LinkOutStats& out : links.out) ends.senders.push_back({actor, out.peer, &out.stats});
   for (const LinkInStats& in : links.in) ends.receivers.push_back({in.peer, actor, &in.stats});
 }
@@ -34,14 +34,17 @@ LinkEnds link_ends(const EngineSnapshot& snapshot) {
   LinkEnds ends;
   if (snapshot.ingress) collect("ingress", snapshot.ingress->links, ends);
   if (snapshot.tokenizer) collect("tokenizer", snapshot.tokenizer->links, ends);
-  if (snapshot.batcher) collect("batcher", snapshot.batcher->links, ends);
+  if (snapshot.router) collect("router", snapshot.router->links, ends);
+  for (std::size_t i = 0; i < snapshot.batchers.size(); ++i) {
+    if (snapshot.batchers[i]) collect(snapshot.facts.replicas[i].batcher, snapshot.batchers[i]->links, ends);
+  }
   if (snapshot.responder) collect("responder", snapshot.responder->links, ends);
+  const std::vector<StageFacts>& facts = snapshot.facts.stages;
   for (std::size_t i = 0; i < snapshot.stages.size(); ++i) {
     if (!snapshot.stages[i]) continue;
-    const std::string name = "stage-" + snapshot.facts.stages[i].name;
-    const StageFacts& facts = snapshot.facts.stages[i];
-    ends.receivers.push_back({facts.from, name, &snapshot.stages[i]->input});
-    if (!facts.to.empty()) ends.senders.push_back({name, facts.to, &snapshot.stages[i]->output});
+    const std::string name = "stage-" + facts[i].name;
+    ends.receivers.push_back({facts[i].from, name, &snapshot.stages[i]->input});
+    if (!facts[i].to.empty()) ends.senders.push_back({name, facts[i].to, &snapshot.stages[i]->output});
   }
   return ends;
 }

@@ -11,6 +11,7 @@
 #include "base/messages/stats.h"
 #include "pipeline/request/ledger.h"
 #include "pipeline/request/stream_table.h"
+#include "pipeline/route/router.h"
 #include "pipeline/schedule/scheduler.h"
 
 namespace sluice::metrics {
@@ -57,7 +58,14 @@ struct TokenizerSnapshot {
   ActorLinks links;
 };
 
+struct RouterSnapshot {
+  std::uint64_t snapshots_total = 0;
+  RouterStats router;
+  ActorLinks links;
+};
+
 struct BatcherSnapshot {
+  std::uint32_t replica = 0;
   std::uint64_t snapshots_total = 0;
   Epoch epoch;
   SchedulerStats scheduler;
@@ -75,7 +83,12 @@ struct ResponderSnapshot {
 };
 
 // What does not change while the engine lives.
+struct ReplicaFacts {
+  std::string batcher;  // Its name: "batcher", or "batcher-1" of several.
+  std::uint32_t pipeline_depth = 0;
+};
 struct StageFacts {
+  std::uint32_t replica = 0;
   std::string name;     // "1", or "1.0" for rank 0 of several.
   std::string layers;   // "0-2"
   std::string place;    // "spawn/cpu:0"
@@ -87,17 +100,18 @@ struct EngineFacts {
   std::string model;        // Name of its directory.
   std::string kernel_path;  // Of all stages.
   std::uint32_t max_requests = 0;
-  std::uint32_t pipeline_depth = 0;
-  std::vector<StageFacts> stages;
+  std::vector<ReplicaFacts> replicas;
+  std::vector<StageFacts> stages;  // By number; those of a replica stand together.
 };
 
-// Absent: the actor has not reported yet. stages: as many as in the facts.
+// Absent: the actor has not reported yet, or there is none (the router). batchers, stages: as many as in the facts.
 struct EngineSnapshot {
   EngineFacts facts;
   ProcessUsage head;
   std::optional<IngressSnapshot> ingress;
   std::optional<TokenizerSnapshot> tokenizer;
-  std::optional<BatcherSnapshot> batcher;
+  std::optional<RouterSnapshot> router;
+  std::vector<std::optional<BatcherSnapshot>> batchers;
   std::optional<ResponderSnapshot> responder;
   std::vector<std::optional<StageStats>> stages;
 };

@@ -57,7 +57,7 @@ class Window {
   Distribution observed(std::string_view name, const Labels& filter = {}) const;
   // All labels of the first series.
   std::optional<Labels> labels(std::string_view name, const Labels& filter = {}) const;
-  // The values of a label, the first kLabelValuesMax: an engine has at most 256 stages, and eight links more than that.
+  // The values of a label, the first kLabelValuesMax: an engine has at most 256 stages, 64 replicas, 5 other actors.
   std::set<std::string> label_values(std::string_view name, std::string_view label, const Labels& filter = {}) const;
 
  private:

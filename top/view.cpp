@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <set>
 #include <tuple>
 
 namespace sluice::top {
@@ -35,13 +36,29 @@ std::vector<Rate> rates_by(const Window& window, std::string_view name, const st
   return rates;
 }
 
+// Empty where there is only one.
+std::set<std::string> replicas_in(const Window& window) {
+  return window.label_values("sluice_epoch", "replica");
+}
+
+// Of several replicas that of the one that was lost the most often.
+Figure largest_epoch(const Window& window) {
+  Figure largest = window.value("sluice_epoch");
+  const std::set<std::string> replicas = replicas_in(window);
+  if (!replicas.empty()) largest = 0;
+  for (const std::string& replica : replicas) {
+    largest = std::max(largest, window.value("sluice_epoch", {{"replica", replica}}));
+  }
+  return largest;
+}
+
 EngineView engine_view(const Window& window) {
   const Labels build = info(window, "sluice_build_info");
   return {.model = label(build, "model"),
           .kernels = label(build, "kernels"),
           .version = label(build, "version"),
           .up = window.value("sluice_up"),
-          .epoch = window.value("sluice_epoch")};
+          .epoch = largest_epoch(window)};
 }
 
 std::vector<ProcessView> process_views(const Window& window) {
@@ -81,6 +98,13 @@ TokensView tokens_view(const Window& window) {
           .streams_backlog = window.value("sluice_streams_backlog_tokens")};
 }
 
+// Of the time of all replicas.
+Figure idle_share(const Window& window) {
+  const Figure rate = window.rate("sluice_idle_seconds_total");
+  const double replicas = std::max(1.0, static_cast<double>(replicas_in(window).size()));
+  return rate ? Figure(std::clamp(*rate / replicas, 0.0, 1.0)) : Figure();
+}
+
 BatcherView batcher_view(const Window& window) {
   return {.running = window.value("sluice_sequences_running"),
           .waiting = window.value("sluice_sequences_waiting"),
@@ -90,7 +114,7 @@ BatcherView batcher_view(const Window& window) {
           .pipeline_depth = window.value("sluice_pipeline_depth"),
           .tokens_per_step = window.observed("sluice_step_tokens").mean(),
           .sequences_per_step = window.observed("sluice_step_sequences").mean(),
-          .idle_share = share_of_time(window, "sluice_idle_seconds_total"),
+          .idle_share = idle_share(window),
           .preemptions = window.rate("sluice_preemptions_total"),
           .blocks_used = window.value("sluice_kv_blocks", {{"state", "used"}}),
           .blocks_cached = window.value("sluice_kv_blocks", {{"state", "cached"}}),
@@ -135,7 +159,7 @@ std::vector<StageView> stage_views(const Window& window) {
 
 // Actors in the order in which a request meets them; "stage-10" comes after "stage-9".
 auto rank(const std::string& actor) {
-  constexpr std::string_view kOrder[] = {"ingress", "tokenizer", "batcher", "stage-", "responder"};
+  constexpr std::string_view kOrder[] = {"ingress", "tokenizer", "router", "batcher", "stage-", "responder"};
   const auto place = std::find_if(std::begin(kOrder), std::end(kOrder),
                                   [&](std::string_view prefix) { return actor.starts_with(prefix); });
   return std::tuple(place - std::begin(kOrder), actor.size(), actor);

@@ -7,6 +7,7 @@
 //   rank     -> rank      : PartialResult, within a stage
 //   last stage -> batcher : StepResult                             responder -> batcher : StreamStop, StreamPause
 //   batcher -> responder  : StepTokens, StreamEnd
+//   of several replicas: tokenizer -> router -> batcher as to the one; batcher -> router : SequenceEnded
 //
 // Cancels take the way of the request itself, so that one never overtakes what it cancels. The batcher alone feeds the
 // responder with tokens, so that none arrives after its sequence's end (docs/decisions/0002).
@@ -97,6 +98,14 @@ struct SequenceCancel {
   SequenceId sequence;
 
   friend bool operator==(const SequenceCancel&, const SequenceCancel&) = default;
+};
+
+// Batcher to router, with each StreamEnd: what the router needs to know of it.
+struct SequenceEnded {
+  SequenceId sequence;
+  std::uint32_t output_tokens = 0;
+
+  friend bool operator==(const SequenceEnded&, const SequenceEnded&) = default;
 };
 
 using TokenizerInput = std::variant<Submission, SequenceCancel>;
@@ -326,6 +335,6 @@ using ResponderSignal = std::variant<StreamStop, StreamPause>;
 // Every message that can travel on a link between our own actors.
 using LinkMessage = std::variant<Submission, SequenceStart, SequenceCancel, StageBatch, StepResult, StreamOpen,
                                  StreamAttach, StreamCredit, StreamDetach, StepTokens, StreamEnd, StreamStop,
-                                 StreamPause, ClientAnswers, StreamReleased, PartialResult>;
+                                 StreamPause, ClientAnswers, StreamReleased, PartialResult, SequenceEnded>;
 
 }  // namespace sluice

@@ -13,7 +13,15 @@ constexpr std::uint32_t kControlVersion = WorkerHello{}.version;
 
 }  // namespace
 
-Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits) : limits_(limits) {
+Error unknown_worker(const std::string& name, const std::vector<std::string>& known) {
+  std::string names;
+  for (const std::string& each : known) names += (names.empty() ? "" : ", ") + each;
+  return {ErrorCode::kInvalidConfig, "the topology has no worker named '" + name.substr(0, 64) +
+                                         "'; it has: " + (names.empty() ? std::string("none") : names)};
+}
+
+Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits, std::uint32_t first_stage)
+    : limits_(limits), first_stage_(first_stage) {
   SLUICE_CHECK(!stages.empty());
   for (StagePlace& place : stages) {
     Worker& worker = workers_[place.worker];
@@ -35,12 +43,7 @@ Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
   }
   const auto found = workers_.find(hello.name);
   if (found == workers_.end() || found->second.kind == WorkerKind::kHead) {
-    std::string known;
-    for (const auto& [name, worker] : workers_) {
-      if (worker.kind == WorkerKind::kNamed) known += (known.empty() ? "" : ", ") + name;
-    }
-    return Error{ErrorCode::kInvalidConfig, "the topology has no worker named '" + hello.name.substr(0, 64) +
-                                                "'; it has: " + (known.empty() ? std::string("none") : known)};
+    return unknown_worker(hello.name, named_workers());
   }
   Worker& worker = found->second;
   if (worker.state == WorkerState::kPresent) {
@@ -74,46 +77,44 @@ void Membership::on_worker_lost(const std::string& name, const std::string& reas
   const Error error{ErrorCode::kStageLost, what + " on " + name + " was lost: " + reason, 1000};
   if (was_assigned) go_down(error);
   if (first && worker.kind == WorkerKind::kSpawned && worker.failures == limits_.launch_failures_max) {
-    actions_.push_back(LoadFailed{*first, error});
+    actions_.push_back(LoadFailed{number_of(*first), error});
   }
   reconcile(now);
 }
 
 void Membership::on_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
-  if (ready.epoch != epoch_ || !has_stage(worker, ready.stage)) return;
-  Stage& stage = stages_[ready.stage];
-  if (stage.state != StageState::kAssigned) return;
-  stage.state = StageState::kReady;
-  stage.input_address = ready.input_address;
-  stage.exchange_addresses = ready.exchange_addresses;
-  stage.silent_until = TimePoint::never();
-  stage.last_error.clear();
+  Stage* const stage = find(worker, ready.stage);
+  if (ready.epoch != epoch_ || stage == nullptr || stage->state != StageState::kAssigned) return;
+  stage->state = StageState::kReady;
+  stage->input_address = ready.input_address;
+  stage->exchange_addresses = ready.exchange_addresses;
+  stage->silent_until = TimePoint::never();
+  stage->last_error.clear();
   reconcile(now);
 }
 
 void Membership::on_failed(const std::string& worker, const StageFailed& failed, TimePoint now) {
-  if (failed.epoch != epoch_ || !has_stage(worker, failed.stage)) return;
-  Stage& stage = stages_[failed.stage];
-  if (stage.state == StageState::kUnassigned) return;
-  const bool was_loading = stage.state == StageState::kAssigned;
-  stage.state = StageState::kUnassigned;
-  stage.silent_until = TimePoint::never();
-  stage.last_error = failed.error.message;
-  stage.retry_at = now + relaunch_delay(workers_.at(worker).failures++);
+  Stage* const stage = find(worker, failed.stage);
+  if (failed.epoch != epoch_ || stage == nullptr || stage->state == StageState::kUnassigned) return;
+  const bool was_loading = stage->state == StageState::kAssigned;
+  stage->state = StageState::kUnassigned;
+  stage->silent_until = TimePoint::never();
+  stage->last_error = failed.error.message;
+  stage->retry_at = now + relaunch_delay(workers_.at(worker).failures++);
   if (was_loading) {
     actions_.push_back(LoadFailed{failed.stage, failed.error});
   } else if (is_up_) {
-    go_down(
-        {ErrorCode::kStageLost, describe(failed.stage) + " on " + worker + " failed: " + failed.error.message, 1000});
+    const auto index = static_cast<std::uint32_t>(stage - stages_.data());
+    go_down({ErrorCode::kStageLost, describe(index) + " on " + worker + " failed: " + failed.error.message, 1000});
   }
   reconcile(now);
 }
 
 void Membership::on_progress(const std::string& worker, const LoadProgress& progress, TimePoint now) {
   // Of an earlier epoch, too: what it loads there serves this one.
-  if (progress.epoch > epoch_ || !has_stage(worker, progress.stage)) return;
-  Stage& stage = stages_[progress.stage];
-  if (stage.state == StageState::kAssigned) stage.silent_until = now + limits_.silence_timeout;
+  Stage* const stage = find(worker, progress.stage);
+  if (progress.epoch > epoch_ || stage == nullptr) return;
+  if (stage->state == StageState::kAssigned) stage->silent_until = now + limits_.silence_timeout;
 }
 
 void Membership::on_pipeline_broken(Epoch epoch, const std::string& reason, TimePoint now) {
@@ -198,8 +199,18 @@ void Membership::check_invariants() const {
   }
 }
 
-bool Membership::has_stage(const std::string& worker, std::uint32_t stage) const {
-  return stage < stages_.size() && stages_[stage].place.worker == worker;
+std::vector<std::string> Membership::named_workers() const {
+  std::vector<std::string> names;
+  for (const auto& [name, worker] : workers_) {
+    if (worker.kind == WorkerKind::kNamed) names.push_back(name);
+  }
+  return names;
+}
+
+Membership::Stage* Membership::find(const std::string& worker, std::uint32_t stage) {
+  if (stage < first_stage_ || stage - first_stage_ >= stages_.size()) return nullptr;
+  Stage& found = stages_[stage - first_stage_];
+  return found.place.worker == worker ? &found : nullptr;
 }
 
 void Membership::go_down(Error error) {
@@ -230,7 +241,7 @@ void Membership::assign_unassigned(TimePoint now) {
     if (stage.state != StageState::kUnassigned || !is_present || stage.retry_at > now) continue;
     stage.state = StageState::kAssigned;
     stage.silent_until = now + limits_.silence_timeout;
-    actions_.push_back(AssignStage{stage.place.worker, i, epoch_});
+    actions_.push_back(AssignStage{stage.place.worker, number_of(i), epoch_});
   }
 }
 
@@ -252,11 +263,11 @@ std::vector<std::string> Membership::input_addresses(std::size_t first) const {
   return addresses;
 }
 
-ConnectStage Membership::connection_of(std::uint32_t stage) const {
-  const Shard& shard = stages_[stage].place.shard;
-  const std::size_t first = stage - shard.rank;
+ConnectStage Membership::connection_of(std::uint32_t index) const {
+  const Shard& shard = stages_[index].place.shard;
+  const std::size_t first = index - shard.rank;
   const std::size_t next = first + shard.num_ranks;
-  ConnectStage connection{stages_[stage].place.worker, stage, epoch_};
+  ConnectStage connection{stages_[index].place.worker, number_of(index), epoch_};
   if (shard.rank == 0) {
     connection.feeds_batcher = next == stages_.size();
     if (!connection.feeds_batcher) connection.output_addresses = input_addresses(next);
@@ -279,8 +290,8 @@ Duration Membership::relaunch_delay(std::uint32_t failures) const {
   return std::min(limits_.relaunch_delay_max, limits_.relaunch_delay_min * (1u << doublings));
 }
 
-std::string Membership::describe(std::uint32_t stage) const {
-  const StagePlace& place = stages_[stage].place;
+std::string Membership::describe(std::uint32_t index) const {
+  const StagePlace& place = stages_[index].place;
   const std::string rank = place.shard.is_whole() ? "" : "." + std::to_string(place.shard.rank);
   return "stage " + std::to_string(place.stage) + rank + " (layers " + std::to_string(place.first_layer) + "-" +
          std::to_string(place.first_layer + place.num_layers - 1) + ")";

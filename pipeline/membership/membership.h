@@ -8,6 +8,9 @@
 // run, the epoch is bumped, so that nothing it still says is taken for its successor's, and all stages are assigned
 // anew: survivors keep their weights and start over with empty sequences.
 //
+// One of several replicas has a machine of its own: its stages have the numbers from first_stage on, in what goes in
+// and in what comes out.
+//
 // Owns:       which worker is present, the state of each stage, the epoch, retry times of spawned workers.
 // Confined:   to the supervisor; not thread-safe.
 // Errors:     none of its own; failures of workers are inputs, what the engine lacks is unavailable().
@@ -96,9 +99,12 @@ struct LoadFailed {
 using MembershipAction =
     std::variant<LaunchWorker, KillWorker, AssignStage, ConnectStage, PipelineUp, PipelineDown, LoadFailed>;
 
+// What a worker is told whose name no stage has.
+Error unknown_worker(const std::string& name, const std::vector<std::string>& known);
+
 class Membership {
  public:
-  Membership(std::vector<StagePlace> stages, MembershipLimits limits);
+  Membership(std::vector<StagePlace> stages, MembershipLimits limits, std::uint32_t first_stage = 0);
 
   // Launches spawned workers and assigns the head's own stages.
   void start(TimePoint now);
@@ -127,6 +133,10 @@ class Membership {
   // What the pipeline lacks at the moment, e.g. "stage 1 (layers 3-5) waits for worker-a"; nothing while it is up.
   std::optional<Error> unavailable() const;
 
+  bool has_worker(const std::string& name) const { return workers_.contains(name); }
+  // The workers that are waited for.
+  std::vector<std::string> named_workers() const;
+
   void check_invariants() const;
 
  private:
@@ -150,18 +160,21 @@ class Membership {
     TimePoint launched_until = TimePoint::never();  // While launching: killed after this.
   };
 
-  bool has_stage(const std::string& worker, std::uint32_t stage) const;
+  // The stage of this number, if it is the worker's.
+  Stage* find(const std::string& worker, std::uint32_t stage);
   void go_down(Error error);
   void launch_absent(TimePoint now);
   void assign_unassigned(TimePoint now);
   void connect_if_all_ready();
   std::vector<std::string> input_addresses(std::size_t first) const;  // Of all ranks of the stage that begins there.
-  ConnectStage connection_of(std::uint32_t stage) const;
+  ConnectStage connection_of(std::uint32_t index) const;
   void reconcile(TimePoint now);
   Duration relaunch_delay(std::uint32_t failures) const;
-  std::string describe(std::uint32_t stage) const;
+  std::string describe(std::uint32_t index) const;
+  std::uint32_t number_of(std::size_t index) const { return first_stage_ + static_cast<std::uint32_t>(index); }
 
   MembershipLimits limits_;
+  std::uint32_t first_stage_;
   std::vector<Stage> stages_;
   std::map<std::string, Worker> workers_;
   std::vector<MembershipAction> actions_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -11,6 +12,9 @@
 
 namespace sluice::topology {
 namespace {
+
+constexpr std::uint32_t kStagesMax = 256;  // What a worker takes for a stage's number.
+constexpr std::size_t kWorkerNameBytesMax = 64;
 
 Error refused(std::string message) {
   return {ErrorCode::kInvalidConfig, std::move(message)};
@@ -32,9 +36,8 @@ Result<void> check_types(const ModelTopology& model) {
 }
 
 // A step of a mock that takes longer than the supervisor waits would end each epoch.
-Result<void> check_mock(const Topology& topology) {
-  const std::uint64_t step_us =
-      topology.mock.step_us + std::uint64_t{topology.mock.token_us} * topology.batcher.max_batch_tokens;
+Result<void> check_mock(const Topology& topology, const MockCosts& mock) {
+  const std::uint64_t step_us = mock.step_us + std::uint64_t{mock.token_us} * topology.batcher.max_batch_tokens;
   const std::uint64_t timeout_us = std::uint64_t{topology.supervisor.stage_step_timeout_ms} * 1000;
   if (step_us < timeout_us) return {};
   return refused("[mock] makes a step of " + std::to_string(topology.batcher.max_batch_tokens) + " tokens take " +
@@ -42,19 +45,20 @@ Result<void> check_mock(const Topology& topology) {
                  std::to_string(topology.supervisor.stage_step_timeout_ms) + " ms");
 }
 
-Result<void> check_stage_layers(const Topology& topology, const ModelConfig& model) {
+// Of one replica; `first` is the number of its first stage.
+Result<void> check_stage_layers(const std::vector<StageTopology>& stages, std::size_t first, const ModelConfig& model) {
   std::uint64_t next_layer = 0;
-  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
-    const StageTopology& stage = topology.stages[i];
-    if (stage.num_layers == 0) return refused(stage_name(i) + " has no layers");
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StageTopology& stage = stages[i];
+    const std::string name = stage_name(first + i);
+    if (stage.num_layers == 0) return refused(name + " has no layers");
     const std::string layers = " has layers " + layers_to_string(stage.first_layer, stage.num_layers);
     if (stage.first_layer != next_layer) {
-      return refused(stage_name(i) + layers + ", but the next layer is " + std::to_string(next_layer));
+      return refused(name + layers + ", but the next layer is " + std::to_string(next_layer));
     }
     next_layer += stage.num_layers;
     if (next_layer > model.num_hidden_layers) {
-      return refused(stage_name(i) + layers + ", but the model's last layer is " +
-                     std::to_string(model.num_hidden_layers - 1));
+      return refused(name + layers + ", but the model's last layer is " + std::to_string(model.num_hidden_layers - 1));
     }
   }
   if (next_layer == model.num_hidden_layers) return {};
@@ -63,40 +67,65 @@ Result<void> check_stage_layers(const Topology& topology, const ModelConfig& mod
                  " of the model's " + std::to_string(model.num_hidden_layers));
 }
 
-Result<void> check_ranks(const Topology& topology, const ModelConfig& model) {
-  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
-    const StageTopology& stage = topology.stages[i];
-    if (stage.ranks.empty()) return refused(stage_name(i) + " has no rank");
+Result<void> check_ranks(const std::vector<StageTopology>& stages, std::size_t first, const ModelConfig& model) {
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StageTopology& stage = stages[i];
+    const std::string name = stage_name(first + i);
+    if (stage.ranks.empty()) return refused(name + " has no rank");
     const Result<void> shared_out = check_shard(model, {0, static_cast<std::uint32_t>(stage.ranks.size())});
-    if (!shared_out.ok()) return refused(stage_name(i) + ": " + shared_out.error().message);
+    if (!shared_out.ok()) return refused(name + ": " + shared_out.error().message);
     for (const RankPlace& rank : stage.ranks) {
       if (rank.device.kind == Device::Kind::kCpu) continue;
-      return refused(stage_name(i) + " is on " + to_string(rank) + ": CUDA devices are not supported yet");
+      return refused(name + " is on " + to_string(rank) + ": CUDA devices are not supported yet");
     }
   }
   return {};
 }
 
-// A name means one process: it is either spawned by the head or starts by itself.
-Result<void> check_workers(const std::vector<StagePlan>& stages) {
-  std::map<std::string_view, Host::Kind> kinds;
-  for (const StagePlan& stage : stages) {
-    const Host::Kind kind = stage.place.host.kind;
-    if (kind == Host::Kind::kAny) return refused(stage_name(stage.stage) + ": 'any' worker is not supported yet");
-    if (stage.worker.empty() || kinds.emplace(stage.worker, kind).first->second == kind) continue;
-    return refused("the worker '" + stage.worker + "' is spawned for one stage and waited for by another");
+// A name means one process: it is either spawned by the head or starts by itself, and serves one replica.
+Result<void> check_workers(const std::vector<ReplicaPlan>& replicas) {
+  struct Use {
+    Host::Kind kind;
+    std::uint32_t replica;
+  };
+  std::map<std::string_view, Use> uses;
+  for (const ReplicaPlan& replica : replicas) {
+    for (const StagePlan& stage : replica.stages) {
+      const Host::Kind kind = stage.place.host.kind;
+      if (kind == Host::Kind::kAny) return refused(stage_name(stage.stage) + ": 'any' worker is not supported yet");
+      if (stage.worker.empty()) continue;
+      const std::string name = "the worker '" + stage.worker + "'";
+      if (stage.worker.size() > kWorkerNameBytesMax) return refused(name + " has too long a name");
+      const Use& use = uses.emplace(stage.worker, Use{kind, replica.replica}).first->second;
+      if (use.kind != kind) return refused(name + " is spawned for one stage and waited for by another");
+      if (use.replica == replica.replica) continue;
+      return refused(name + " has stages of replicas " + std::to_string(use.replica) + " and " +
+                     std::to_string(replica.replica) + ": a process serves one replica");
+    }
   }
   return {};
 }
 
 // ---- stages and blocks ----------------------------------------------------------------------------------------------
 
-std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& model) {
+// The name of a stage's process. `replica` is absent where there is only one.
+std::string worker_of(const StagePlan& stage, std::optional<std::uint32_t> replica) {
+  const Host& host = stage.place.host;
+  if (host.kind != Host::Kind::kSpawn) return host.name;
+  if (host.name.empty()) {
+    const std::string rank = stage.shard.is_whole() ? "" : "-" + std::to_string(stage.shard.rank);
+    return "stage-" + std::to_string(stage.stage) + rank;
+  }
+  return replica ? "replica-" + std::to_string(*replica) + "-" + host.name : host.name;
+}
+
+std::vector<StagePlan> plan_stages(const Topology& topology, const std::vector<StageTopology>& cut, std::uint32_t first,
+                                   std::optional<std::uint32_t> replica, const ModelConfig& model) {
   std::vector<StagePlan> stages;
-  for (std::size_t i = 0; i < topology.stages.size(); ++i) {
-    const StageTopology& stage = topology.stages[i];
+  for (std::size_t i = 0; i < cut.size(); ++i) {
+    const StageTopology& stage = cut[i];
     StagePlan plan;
-    plan.stage = static_cast<std::uint32_t>(i);
+    plan.stage = first + static_cast<std::uint32_t>(i);
     plan.first_layer = stage.first_layer;
     plan.num_layers = stage.num_layers;
     plan.threads = stage.threads;
@@ -104,12 +133,10 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const ModelConfig& 
     for (std::uint32_t rank = 0; rank < num_ranks; ++rank) {
       plan.shard = {rank, num_ranks};
       plan.place = stage.ranks[rank];
-      const bool is_nameless_spawn = plan.place.host.kind == Host::Kind::kSpawn && plan.place.host.name.empty();
-      const std::string suffix = num_ranks == 1 ? "" : "-" + std::to_string(rank);
-      plan.worker = is_nameless_spawn ? "stage-" + std::to_string(i) + suffix : plan.place.host.name;
+      plan.worker = worker_of(plan, replica);
       if (topology.model.weights != WeightsKind::kMock) {
-        plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0,
-                                           i + 1 == topology.stages.size(), topology.model.dtype, plan.shard);
+        plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0, i + 1 == cut.size(),
+                                           topology.model.dtype, plan.shard);
       }
       stages.push_back(plan);
     }
@@ -133,20 +160,24 @@ std::uint64_t block_bytes(const Plan& plan, const StagePlan& stage) {
 
 Result<void> plan_blocks(Plan& plan) {
   std::map<std::string, std::uint64_t> block_bytes_by_memory;
-  for (const StagePlan& stage : plan.stages) block_bytes_by_memory[memory_of(stage)] += block_bytes(plan, stage);
-
-  const std::uint64_t budget_bytes = plan.topology.batcher.kv_cache_bytes;
-  std::uint64_t num_blocks = std::numeric_limits<std::uint32_t>::max();
-  for (const auto& [memory, bytes] : block_bytes_by_memory) {
-    if (bytes > budget_bytes) {
-      return refused("kv_cache is " + std::to_string(budget_bytes) + " bytes, but one block of " +
-                     std::to_string(plan.topology.batcher.block_tokens) + " tokens takes " + std::to_string(bytes) +
-                     " bytes on " + memory);
-    }
-    num_blocks = std::min(num_blocks, budget_bytes / bytes);
+  for (const ReplicaPlan& replica : plan.replicas) {
+    for (const StagePlan& stage : replica.stages) block_bytes_by_memory[memory_of(stage)] += block_bytes(plan, stage);
   }
-  plan.num_blocks = static_cast<std::uint32_t>(num_blocks);
-  for (StagePlan& stage : plan.stages) stage.kv_cache_bytes = num_blocks * block_bytes(plan, stage);
+  const std::uint64_t budget_bytes = plan.topology.batcher.kv_cache_bytes;
+  for (const auto& [memory, bytes] : block_bytes_by_memory) {
+    if (bytes <= budget_bytes) continue;
+    return refused("kv_cache is " + std::to_string(budget_bytes) + " bytes, but one block of " +
+                   std::to_string(plan.topology.batcher.block_tokens) + " tokens takes " + std::to_string(bytes) +
+                   " bytes on " + memory);
+  }
+  for (ReplicaPlan& replica : plan.replicas) {
+    std::uint64_t num_blocks = std::numeric_limits<std::uint32_t>::max();
+    for (const StagePlan& stage : replica.stages) {
+      num_blocks = std::min(num_blocks, budget_bytes / block_bytes_by_memory[memory_of(stage)]);
+    }
+    replica.num_blocks = static_cast<std::uint32_t>(num_blocks);
+    for (StagePlan& stage : replica.stages) stage.kv_cache_bytes = num_blocks * block_bytes(plan, stage);
+  }
   return {};
 }
 
@@ -169,38 +200,38 @@ LinkTransport transport_between(const LinksTopology& links, const LinkEnd& a, co
   return links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
 }
 
-bool meet_in_memory(std::span<const StagePlan> ranks) {
-  return std::ranges::all_of(ranks, [&](const StagePlan& rank) { return process_of(rank) == process_of(ranks[0]); });
-}
-
 // In the order of a request's way; see base/messages/pipeline.h.
-std::vector<LinkPlan> plan_links(const Topology& topology, const std::vector<StagePlan>& stages) {
-  const LinkWindow window = topology.links.window();
-  std::vector<LinkPlan> links = {{"ingress", "tokenizer", LinkTransport::kInproc, window},
-                                 {"ingress", "responder", LinkTransport::kInproc, window},
-                                 {"tokenizer", "batcher", LinkTransport::kInproc, window},
-                                 {"tokenizer", "responder", LinkTransport::kInproc, window}};
-  const LinkEnd batcher = {"batcher"};
+std::vector<LinkPlan> plan_links(const Plan& plan) {
+  std::vector<LinkPlan> links;
   const auto add = [&](const LinkEnd& from, const LinkEnd& to) {
-    links.push_back({from.name, to.name, transport_between(topology.links, from, to), window});
+    const LinksTopology& settings = plan.topology.links;
+    links.push_back({from.name, to.name, transport_between(settings, from, to), settings.window()});
   };
-  LinkEnd from = batcher;  // Or rank 0 of the stage before.
-  for (std::size_t first = 0; first < stages.size(); first += stages[first].shard.num_ranks) {
-    const std::span ranks(stages.data() + first, stages[first].shard.num_ranks);
-    for (const StagePlan& rank : ranks) add(from, end_of(rank));
-    if (!meet_in_memory(ranks)) {
-      for (const StagePlan& a : ranks) {
-        for (const StagePlan& b : ranks) {
-          if (a.shard.rank != b.shard.rank) add(end_of(a), end_of(b));
+  add({"ingress"}, {"tokenizer"});
+  add({"ingress"}, {"responder"});
+  add({"tokenizer"}, {plan.has_router() ? "router" : "batcher"});
+  add({"tokenizer"}, {"responder"});
+  for (const ReplicaPlan& replica : plan.replicas) {
+    const LinkEnd batcher = {batcher_name(plan, replica.replica)};
+    if (plan.has_router()) add({"router"}, batcher);
+    LinkEnd from = batcher;  // Or rank 0 of the stage before.
+    for (const std::span<const StagePlan> ranks : replica.ranks_by_stage()) {
+      for (const StagePlan& rank : ranks) add(from, end_of(rank));
+      if (!meet_in_memory(ranks)) {
+        for (const StagePlan& a : ranks) {
+          for (const StagePlan& b : ranks) {
+            if (a.shard.rank != b.shard.rank) add(end_of(a), end_of(b));
+          }
         }
       }
+      from = end_of(ranks.front());
     }
-    from = end_of(ranks.front());
+    add(from, batcher);
+    if (plan.has_router()) add(batcher, {"router"});
+    add(batcher, {"responder"});
+    add({"responder"}, batcher);
   }
-  add(from, batcher);
-  links.push_back({"batcher", "responder", LinkTransport::kInproc, window});
-  links.push_back({"responder", "batcher", LinkTransport::kInproc, window});
-  links.push_back({"responder", "ingress", LinkTransport::kInproc, window});
+  add({"responder"}, {"ingress"});
   return links;
 }
 
@@ -244,6 +275,27 @@ Result<void> check_windows(const Plan& plan) {
 
 // ---- notes ----------------------------------------------------------------------------------------------------------
 
+void add_notes(const Plan& plan, const ReplicaPlan& replica, std::vector<std::string>& notes) {
+  const BatcherTopology& batcher = plan.topology.batcher;
+  const std::string whose = plan.has_router() ? "replica " + std::to_string(replica.replica) + ": " : "";
+  const std::uint64_t kv_tokens = std::uint64_t{replica.num_blocks} * batcher.block_tokens;
+  if (kv_tokens < plan.context_tokens) {
+    notes.push_back(whose + "the KV cache holds " + std::to_string(kv_tokens) + " tokens, less than one context of " +
+                    std::to_string(plan.context_tokens) + ": longer sequences fail with out_of_blocks");
+  }
+  const std::uint64_t decodes_per_step = (batcher.max_sequences + replica.pipeline_depth - 1) / replica.pipeline_depth;
+  if (batcher.max_batch_tokens < decodes_per_step) {
+    notes.push_back(whose + "max_batch_tokens (" + std::to_string(batcher.max_batch_tokens) + ") is less than the " +
+                    std::to_string(decodes_per_step) + " sequences that a step could decode: they take turns");
+  }
+  std::set<std::string> waited_for;
+  for (const StagePlan& stage : replica.stages) {
+    if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
+    notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
+                    " --name " + stage.worker);
+  }
+}
+
 std::vector<std::string> make_notes(const Plan& plan) {
   std::vector<std::string> notes;
   const BatcherTopology& batcher = plan.topology.batcher;
@@ -252,23 +304,39 @@ std::vector<std::string> make_notes(const Plan& plan) {
   } else if (plan.topology.model.weights == WeightsKind::kMock) {
     notes.push_back("the model is a mock: known tokens, no weights; KV blocks are counted, not allocated");
   }
-  const std::uint64_t kv_tokens = std::uint64_t{plan.num_blocks} * batcher.block_tokens;
-  if (kv_tokens < plan.context_tokens) {
-    notes.push_back("the KV cache holds " + std::to_string(kv_tokens) + " tokens, less than one context of " +
-                    std::to_string(plan.context_tokens) + ": longer sequences fail with out_of_blocks");
-  }
-  const std::uint64_t decodes_per_step = (batcher.max_sequences + plan.pipeline_depth - 1) / plan.pipeline_depth;
-  if (batcher.max_batch_tokens < decodes_per_step) {
-    notes.push_back("max_batch_tokens (" + std::to_string(batcher.max_batch_tokens) + ") is less than the " +
-                    std::to_string(decodes_per_step) + " sequences that a step could decode: they take turns");
-  }
-  std::set<std::string> waited_for;
-  for (const StagePlan& stage : plan.stages) {
-    if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
-    notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
-                    " --name " + stage.worker);
+  for (const ReplicaPlan& replica : plan.replicas) add_notes(plan, replica, notes);
+  if (plan.has_router() && plan.topology.router.policy == RoutePolicy::kPrefixAffinity && !batcher.prefix_cache) {
+    notes.push_back("prefix_affinity without prefix_cache: replicas reuse nothing of what the router sends together");
   }
   return notes;
+}
+
+template <class Predicate>
+bool has_stage(const Plan& plan, const Predicate& predicate) {
+  return std::any_of(plan.replicas.begin(), plan.replicas.end(), [&](const ReplicaPlan& replica) {
+    return std::any_of(replica.stages.begin(), replica.stages.end(), predicate);
+  });
+}
+
+Result<std::vector<ReplicaPlan>> plan_replicas(const Topology& topology, const ModelConfig& model) {
+  const std::vector<ReplicaTopology> wanted = topology.all_replicas();
+  std::vector<ReplicaPlan> replicas;
+  std::uint32_t first_stage = 0;
+  for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+    const ReplicaTopology& replica = wanted[i];
+    const MockCosts mock = replica.mock.value_or(topology.mock);
+    if (Result<void> checked = check_mock(topology, mock); !checked.ok()) return checked.error();
+    if (Result<void> layers = check_stage_layers(replica.stages, first_stage, model); !layers.ok())
+      return layers.error();
+    if (Result<void> ranks = check_ranks(replica.stages, first_stage, model); !ranks.ok()) return ranks.error();
+    const auto number = wanted.size() > 1 ? std::optional(i) : std::nullopt;
+    const auto depth = static_cast<std::uint32_t>(replica.stages.size());
+    replicas.push_back(
+        {i, replica.weight, mock, depth, 0, plan_stages(topology, replica.stages, first_stage, number, model)});
+    first_stage += depth;
+  }
+  if (first_stage <= kStagesMax) return replicas;
+  return refused("the replicas have " + std::to_string(first_stage) + " stages, limit " + std::to_string(kStagesMax));
 }
 
 }  // namespace
@@ -287,35 +355,48 @@ std::string name_of(const StagePlan& stage) {
   return stage.shard.is_whole() ? number : number + "." + std::to_string(stage.shard.rank);
 }
 
-bool Plan::meets_in_memory(const StagePlan& stage) const {
-  const auto first = std::ranges::find(stages, stage.stage, &StagePlan::stage);
-  return meet_in_memory({first, stage.shard.num_ranks});
+bool meet_in_memory(std::span<const StagePlan> ranks) {
+  return std::ranges::all_of(ranks, [&](const StagePlan& rank) { return process_of(rank) == process_of(ranks[0]); });
+}
+
+std::vector<std::span<const StagePlan>> ReplicaPlan::ranks_by_stage() const {
+  std::vector<std::span<const StagePlan>> ranks;
+  for (std::size_t first = 0; first < stages.size(); first += stages[first].shard.num_ranks) {
+    ranks.emplace_back(stages.data() + first, stages[first].shard.num_ranks);
+  }
+  return ranks;
+}
+
+std::string batcher_name(const Plan& plan, std::uint32_t replica) {
+  return plan.has_router() ? "batcher " + std::to_string(replica) : "batcher";
+}
+
+std::uint32_t Plan::num_ranks() const {
+  std::size_t count = 0;
+  for (const ReplicaPlan& replica : replicas) count += replica.stages.size();
+  return static_cast<std::uint32_t>(count);
 }
 
 bool Plan::waits_for_workers() const {
-  return std::any_of(stages.begin(), stages.end(),
-                     [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
+  return has_stage(*this, [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
 }
 
 bool Plan::needs_workers() const {
-  return std::any_of(stages.begin(), stages.end(),
-                     [](const StagePlan& stage) { return stage.place.host.kind != Host::Kind::kHead; });
+  return has_stage(*this, [](const StagePlan& stage) { return stage.place.host.kind != Host::Kind::kHead; });
 }
 
 Result<Plan> make_plan(const Topology& topology, const ModelConfig& model) {
   if (Result<void> types = check_types(topology.model); !types.ok()) return types.error();
-  if (Result<void> mock = check_mock(topology); !mock.ok()) return mock.error();
-  if (Result<void> layers = check_stage_layers(topology, model); !layers.ok()) return layers.error();
-  if (Result<void> ranks = check_ranks(topology, model); !ranks.ok()) return ranks.error();
+  Result<std::vector<ReplicaPlan>> replicas = plan_replicas(topology, model);
+  if (!replicas.ok()) return std::move(replicas).error();
 
   Plan plan;
   plan.topology = topology;
   plan.model = model;
-  plan.pipeline_depth = static_cast<std::uint32_t>(topology.stages.size());
   plan.context_tokens = model.max_position_embeddings;
-  plan.stages = plan_stages(topology, model);
-  plan.links = plan_links(topology, plan.stages);
-  if (Result<void> workers = check_workers(plan.stages); !workers.ok()) return workers.error();
+  plan.replicas = std::move(*replicas);
+  plan.links = plan_links(plan);
+  if (Result<void> workers = check_workers(plan.replicas); !workers.ok()) return workers.error();
   if (Result<void> blocks = plan_blocks(plan); !blocks.ok()) return blocks.error();
   if (Result<void> windows = check_windows(plan); !windows.ok()) return windows.error();
   plan.notes = make_notes(plan);

@@ -4,10 +4,12 @@
 // Owns:       values only.
 // Units:      as the names say; a block holds batcher.block_tokens token slots of every layer.
 // Errors:     kInvalidConfig, saying what cannot run and why.
-// Invariant:  the stages cover the model's layers exactly once, in order; every rank has num_blocks KV blocks.
+// Invariant:  a replica's stages cover the model's layers exactly once, in order; each rank has the replica's
+//             num_blocks KV blocks. Stages are numbered through all replicas (docs/decisions/0017).
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,13 +23,14 @@ namespace sluice::topology {
 
 // One rank of a stage.
 struct StagePlan {
-  std::uint32_t stage = 0;  // Index in the pipeline.
+  std::uint32_t stage = 0;  // Its number.
   Shard shard;
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
   RankPlace place;
   // The name under which the rank's process registers; spawned ones without a name are called "stage-N", or "stage-N-R"
-  // where a stage has several ranks. Empty in the head. Ranks with the same name share the process.
+  // where a stage has several ranks, those with a name "replica-R-NAME" where there are several replicas. Empty in the
+  // head. Ranks with the same name share the process.
   std::string worker;
   std::uint32_t threads = 1;
   std::uint64_t weights_bytes = 0;
@@ -37,11 +40,29 @@ struct StagePlan {
 };
 // "1", or "1.0" for a rank of several.
 std::string name_of(const StagePlan& stage);
+// Whether the ranks of a stage meet in the memory of one process rather than over links.
+bool meet_in_memory(std::span<const StagePlan> ranks);
 
 enum class LinkTransport : std::uint8_t { kInproc, kIpc, kTcp };
 std::string_view to_string(LinkTransport transport);
 
-// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", "stage 1.0", ...
+// A whole pipeline behind its batcher.
+struct ReplicaPlan {
+  std::uint32_t replica = 0;
+  std::uint32_t weight = 1;
+  MockCosts mock;
+  std::uint32_t pipeline_depth = 1;  // Micro-batches in flight: one per stage.
+  std::uint32_t num_blocks = 0;      // The same on every stage.
+  std::vector<StagePlan> stages;     // In order, the ranks of each in order.
+
+  // The ranks of each stage, rank 0 first. Views of `stages`.
+  std::vector<std::span<const StagePlan>> ranks_by_stage() const;
+
+  friend bool operator==(const ReplicaPlan&, const ReplicaPlan&) = default;
+};
+
+// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", "stage 1.0", ...; of several
+// replicas "batcher 0", "batcher 1", ...
 struct LinkPlan {
   std::string from;
   std::string to;
@@ -54,23 +75,24 @@ struct LinkPlan {
 struct Plan {
   Topology topology;
   ModelConfig model;
-  std::uint32_t pipeline_depth = 1;  // Micro-batches in flight: one per stage.
   std::uint32_t context_tokens = 0;
-  std::uint32_t num_blocks = 0;   // The same on every stage.
-  std::vector<StagePlan> stages;  // In order, the ranks of each in order.
+  std::vector<ReplicaPlan> replicas;  // 1 or more; of several there is a router.
   std::vector<LinkPlan> links;
   std::vector<std::string> notes;  // What runs, but perhaps not as expected.
 
+  bool has_router() const { return replicas.size() > 1; }
+  std::uint32_t num_ranks() const;  // Of all stages of all replicas.
   // Whether any stage runs outside the head, so that the supervisor has to listen for workers.
   bool needs_workers() const;
-  // Whether the ranks of `stage`'s stage, which are several, meet in the memory of one process rather than over links.
-  bool meets_in_memory(const StagePlan& stage) const;
   // Whether any of those starts by itself and registers at supervisor.bind; spawned ones are told where.
   bool waits_for_workers() const;
 };
 
-// The budget kv_cache is that of one device in one process: stages that share both share it by their layers, and the
-// place that holds the fewest blocks decides for all. Links whose ends are in one process are inproc://; those of
+// Of a replica's batcher: "batcher", or "batcher 1" of several.
+std::string batcher_name(const Plan& plan, std::uint32_t replica);
+
+// The budget kv_cache is that of one device in one process: stages that share both, also of several replicas, share it
+// by their layers, and the place that holds the fewest blocks decides for the whole replica. Links whose ends are in one process are inproc://; those of
 // spawned processes travel as [links] says, those of other workers by tcp.
 Result<Plan> make_plan(const Topology& topology, const ModelConfig& model);
 

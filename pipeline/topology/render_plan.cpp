@@ -61,35 +61,68 @@ std::string render_compute(const Topology& topology) {
          ", kernels " + topology.kernels.path;
 }
 
+std::string render_depth(const ReplicaPlan& replica) {
+  return replica.pipeline_depth == 1 ? "1 micro-batch" : std::to_string(replica.pipeline_depth) + " micro-batches";
+}
+
+std::string render_blocks(const ReplicaPlan& replica, const BatcherTopology& batcher) {
+  return count_of(replica.num_blocks, "block") + " of " + count_of(batcher.block_tokens, "token") + ": " +
+         count_of(std::uint64_t{replica.num_blocks} * batcher.block_tokens, "token");
+}
+
+std::string render_router(const Topology& topology) {
+  const RouterTopology& router = topology.router;
+  const std::uint32_t overload =
+      router.overload_sequences > 0 ? router.overload_sequences : topology.batcher.max_sequences;
+  std::string out(to_string(router.policy));
+  if (router.policy == RoutePolicy::kPrefixAffinity)
+    out += ", overloaded from " + count_of(overload, "sequence") + " on";
+  return out;
+}
+
 std::string render_facts(const Plan& plan) {
   const Topology& topology = plan.topology;
   const BatcherTopology& batcher = topology.batcher;
-  const std::uint64_t kv_tokens = std::uint64_t{plan.num_blocks} * batcher.block_tokens;
   std::vector<Row> rows = {
       {"model", topology.model.path},
       {"", plan.model.architecture + ", " + count_of(plan.model.num_hidden_layers, "layer") + ", context " +
                count_of(plan.context_tokens, "token") + ", vocabulary " + std::to_string(plan.model.vocab_size)},
       {"compute", render_compute(topology)},
       {"ingress", topology.ingress.bind + ", " + count_of(topology.ingress.max_requests, "request") + " at a time"},
-      {"batcher", count_of(batcher.max_sequences, "sequence") + ", " + count_of(batcher.max_batch_tokens, "token") +
-                      " a micro-batch, " +
-                      (plan.pipeline_depth == 1 ? std::string("1 micro-batch")
-                                                : std::to_string(plan.pipeline_depth) + " micro-batches") +
-                      " in flight"},
-      {"KV cache", count_of(plan.num_blocks, "block") + " of " + count_of(batcher.block_tokens, "token") + ": " +
-                       count_of(kv_tokens, "token")},
   };
+  if (plan.has_router()) rows.push_back({"router", render_router(topology)});
+  const std::string batches = count_of(batcher.max_sequences, "sequence") + ", " +
+                              count_of(batcher.max_batch_tokens, "token") + " a micro-batch";
+  if (plan.has_router()) {
+    rows.push_back({"batchers", batches + ", each"});
+  } else {
+    rows.push_back({"batcher", batches + ", " + render_depth(plan.replicas.front()) + " in flight"});
+    rows.push_back({"KV cache", render_blocks(plan.replicas.front(), batcher)});
+  }
   rows.push_back({"metrics", topology.metrics.bind});
   if (plan.waits_for_workers()) rows.push_back({"workers", "register at " + topology.supervisor.bind});
   return render_table(rows);
 }
 
+std::string render_replicas(const Plan& plan) {
+  std::vector<Row> rows = {{"replica", "weight", "stages", "in flight", "KV cache"}};
+  for (const ReplicaPlan& replica : plan.replicas) {
+    const std::uint32_t first = replica.stages.front().stage;
+    rows.push_back({std::to_string(replica.replica), std::to_string(replica.weight),
+                    layers_to_string(first, replica.pipeline_depth), render_depth(replica),
+                    render_blocks(replica, plan.topology.batcher)});
+  }
+  return render_table(rows);
+}
+
 std::string render_stages(const Plan& plan) {
   std::vector<Row> rows = {{"stage", "layers", "rank", "worker", "threads", "weights", "KV cache"}};
-  for (const StagePlan& stage : plan.stages) {
-    rows.push_back({name_of(stage), layers_to_string(stage.first_layer, stage.num_layers), to_string(stage.place),
-                    stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
-                    human_bytes(stage.weights_bytes), human_bytes(stage.kv_cache_bytes)});
+  for (const ReplicaPlan& replica : plan.replicas) {
+    for (const StagePlan& stage : replica.stages) {
+      rows.push_back({name_of(stage), layers_to_string(stage.first_layer, stage.num_layers), to_string(stage.place),
+                      stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
+                      human_bytes(stage.weights_bytes), human_bytes(stage.kv_cache_bytes)});
+    }
   }
   return render_table(rows);
 }
@@ -106,7 +139,9 @@ std::string render_links(const Plan& plan) {
 }  // namespace
 
 std::string render_plan(const Plan& plan) {
-  std::string out = render_facts(plan) + "\n" + render_stages(plan) + "\n" + render_links(plan);
+  std::string out = render_facts(plan) + "\n";
+  if (plan.has_router()) out += render_replicas(plan) + "\n";
+  out += render_stages(plan) + "\n" + render_links(plan);
   for (std::size_t i = 0; i < plan.notes.size(); ++i) out += (i == 0 ? "\nnote: " : "note: ") + plan.notes[i] + "\n";
   return out;
 }

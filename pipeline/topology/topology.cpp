@@ -2,6 +2,11 @@
 
 namespace sluice::topology {
 
+std::vector<ReplicaTopology> Topology::all_replicas() const {
+  if (!replicas.empty()) return replicas;
+  return std::vector<ReplicaTopology>(copies, ReplicaTopology{.stages = stages});
+}
+
 std::string to_string(const Host& host) {
   switch (host.kind) {
     case Host::Kind::kHead: return "head";

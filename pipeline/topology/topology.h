@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "base/messages/control.h"
 #include "base/mock_model.h"
 #include "base/weights_kind.h"
+#include "pipeline/route/route_policy.h"
 
 namespace sluice::topology {
 
@@ -97,6 +99,25 @@ struct StageTopology {
   friend bool operator==(const StageTopology&, const StageTopology&) = default;
 };
 
+// One [[replica]]: a whole pipeline.
+struct ReplicaTopology {
+  std::vector<StageTopology> stages;  // As Topology::stages.
+  std::uint32_t weight = 1;           // It takes so many times the load of a replica of weight 1.
+  std::optional<MockCosts> mock;      // [replica.mock], in place of [mock].
+
+  friend bool operator==(const ReplicaTopology&, const ReplicaTopology&) = default;
+};
+
+// [router]: there is one if there are several replicas.
+struct RouterTopology {
+  RoutePolicy policy = RoutePolicy::kLeastLoaded;
+  double alpha = 0.6;                    // Of a replica's recent latency in its load,
+  double beta = 0.4;                     // and of its queue.
+  std::uint32_t overload_sequences = 0;  // For each unit of weight; from so many on affinity yields. 0: max_sequences.
+
+  friend bool operator==(const RouterTopology&, const RouterTopology&) = default;
+};
+
 // [kernels]
 struct KernelsTopology {
   std::string path = "auto";  // "auto", "avx512", "avx2" or "scalar".
@@ -158,12 +179,18 @@ struct Topology {
   MockCosts mock;  // [mock]: what a step takes on each stage, with weights = "mock".
   IngressTopology ingress;
   BatcherTopology batcher;
-  std::vector<StageTopology> stages;  // In order, 1 or more; layers without gap or overlap from layer 0 on.
+  std::vector<StageTopology> stages;      // In order; layers without gap or overlap from layer 0 on. Empty: `replicas`.
+  std::uint32_t copies = 1;               // Replicas of `stages`.
+  std::vector<ReplicaTopology> replicas;  // [[replica]], in place of `stages`.
+  RouterTopology router;
   KernelsTopology kernels;
   LinksTopology links;
   SupervisorTopology supervisor;
   MetricsTopology metrics;
   RecordTopology record;
+
+  // One of those above: what the file's stages stand for, or its replicas.
+  std::vector<ReplicaTopology> all_replicas() const;
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };

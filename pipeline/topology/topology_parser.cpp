@@ -11,6 +11,7 @@
 #include "pipeline/topology/config_override.h"
 #include "pipeline/topology/config_schema.h"
 #include "pipeline/topology/record_section.h"
+#include "pipeline/topology/replica_sections.h"
 #include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
@@ -21,21 +22,16 @@ constexpr std::size_t kDirectoryBytesMax = 60;  // Leaves room for the sockets' 
 constexpr std::uint64_t kWindowBytesMax = std::uint64_t{1} << 30;  // As a decoder takes of tensors in one message.
 constexpr std::uint32_t kHourMs = 3'600'000;
 
-// A Topology on its way, with the places that checks across keys have to point at.
-struct StageDraft {
-  StageTopology stage;
-  Position layers_at;
-  Position ranks_at;
-};
-
 struct ServiceDraft {  // [tokenizer], [responder]
   std::uint32_t count = 1;
   std::uint8_t host = 0;
 };
 
+// A Topology on its way, with the places that checks across keys have to point at.
 struct TopologyDraft {
   Topology topology;
   std::vector<StageDraft> stages;
+  ReplicasDraft replicas;
   Position model_path_at;
   std::optional<Position> mock_at;
   ServiceDraft tokenizer;
@@ -134,7 +130,7 @@ std::vector<Field<StageDraft>> stage_fields() {
           Field<StageDraft>{"threads", read_threads}};
 }
 
-Result<void> read_stages(const FieldPlace& place, const ConfigNode& node, TopologyDraft& draft) {
+Result<void> read_stages(const FieldPlace& place, const ConfigNode& node, std::vector<StageDraft>& stages) {
   const auto* list = node.get<ConfigNode::Array>();
   if (list == nullptr) return place.error(node.position, "takes a list of tables: write [[stage]]");
   if (list->size() > kStagesMax) {
@@ -148,7 +144,7 @@ Result<void> read_stages(const FieldPlace& place, const ConfigNode& node, Topolo
     stage.ranks_at = element.position;
     Result<void> read = read_table(place.file_name, "[[stage]]", element, kFields, stage);
     if (!read.ok()) return read;
-    draft.stages.push_back(std::move(stage));
+    stages.push_back(std::move(stage));
   }
   return {};
 }
@@ -225,12 +221,20 @@ Result<void> read_model(const FieldPlace& place, const ConfigNode& node, Topolog
   return {};
 }
 
-Result<void> read_mock(const FieldPlace& place, const ConfigNode& node, TopologyDraft& draft) {
+std::vector<Field<MockCosts>> mock_fields() {
   constexpr std::uint32_t kStepUsMax = 60'000'000;
-  static const std::vector<Field<MockCosts>> kFields = {whole_number("step_us", &MockCosts::step_us, 0, kStepUsMax),
-                                                        whole_number("token_us", &MockCosts::token_us, 0, kStepUsMax)};
+  return {whole_number("step_us", &MockCosts::step_us, 0, kStepUsMax),
+          whole_number("token_us", &MockCosts::token_us, 0, kStepUsMax)};
+}
+
+Result<void> read_mock(const FieldPlace& place, const ConfigNode& node, TopologyDraft& draft) {
   draft.mock_at = node.position;
-  return read_table(place.file_name, "[mock]", node, kFields, draft.topology.mock);
+  return read_table(place.file_name, "[mock]", node, mock_fields(), draft.topology.mock);
+}
+
+Result<void> read_router(const FieldPlace& place, const ConfigNode& node, TopologyDraft& draft) {
+  Result<void> read = read_table(place.file_name, "[router]", node, router_fields(), draft.topology.router);
+  return read.ok() ? check_router(place.file_name, node.position, draft.topology.router) : read;
 }
 
 // A table whose fields fill one member of the Topology.
@@ -248,15 +252,21 @@ std::vector<Field<TopologyDraft>> topology_fields() {
           Field<D>{"mock", read_mock},
           part("ingress", "[ingress]", &Topology::ingress, ingress_fields()),
           part("batcher", "[batcher]", &Topology::batcher, batcher_fields()),
-          Field<D>{"stage", read_stages}.required(),
+          Field<D>{"stage", [](const FieldPlace& place, const ConfigNode& node,
+                               D& draft) { return read_stages(place, node, draft.stages); }},
+          Field<D>{"replica",
+                   [](const FieldPlace& place, const ConfigNode& node, D& draft) {
+                     return read_replicas(place, node, {read_stages, mock_fields}, draft.replicas);
+                   }},
+          Field<D>{"copies", [](const FieldPlace& place, const ConfigNode& node,
+                                D& draft) { return read_copies(place, node, draft.replicas); }},
+          Field<D>{"router", read_router},
           part("kernels", "[kernels]", &Topology::kernels, kernels_fields()),
           Field<D>{"links", read_links},
           part("supervisor", "[supervisor]", &Topology::supervisor, supervisor_fields()),
           part("metrics", "[metrics]", &Topology::metrics, metrics_fields()),
           table("tokenizer", "[tokenizer]", &D::tokenizer, service_fields()),
           table("responder", "[responder]", &D::responder, service_fields()),
-          unsupported<D>("replica", "[[replica]]"),
-          unsupported<D>("router", "[router]"),
           unsupported<D>("security", "[security]"),
           part("record", "[record]", &Topology::record, record_fields())};
 }
@@ -300,10 +310,26 @@ Result<void> check_hosts(std::string_view file_name, const std::vector<StageDraf
 }
 
 Result<void> check_mock(std::string_view file_name, const TopologyDraft& draft) {
-  if (!draft.mock_at || draft.topology.model.weights == WeightsKind::kMock) return {};
-  return config_error(file_name, *draft.mock_at,
+  std::optional<Position> mock_at = draft.mock_at;
+  for (const ReplicaDraft& replica : draft.replicas.replicas) {
+    if (!mock_at) mock_at = replica.mock_at;
+  }
+  if (!mock_at || draft.topology.model.weights == WeightsKind::kMock) return {};
+  return config_error(file_name, *mock_at,
                       "[mock] says what steps of a mock cost, but [model] weights is " +
                           in_quotes(to_string(draft.topology.model.weights)) + ", not 'mock'");
+}
+
+// One pipeline's stages: those of the file, or of one replica.
+Result<void> check_stages(std::string_view file_name, const std::vector<StageDraft>& stages) {
+  Result<void> covered = check_layer_cover(file_name, stages);
+  return covered.ok() ? check_hosts(file_name, stages) : covered;
+}
+
+std::vector<StageTopology> stages_of(std::vector<StageDraft> drafts) {
+  std::vector<StageTopology> stages;
+  for (StageDraft& draft : drafts) stages.push_back(std::move(draft.stage));
+  return stages;
 }
 
 Result<TopologyDraft> parse_draft(std::string_view toml, std::string_view file_name, Overrides overrides) {
@@ -317,12 +343,17 @@ Result<TopologyDraft> parse_draft(std::string_view toml, std::string_view file_n
   static const std::vector<Field<TopologyDraft>> kFields = topology_fields();
   TopologyDraft draft;
   for (const Result<void>& check :
-       {read_table(file_name, "", *document, kFields, draft), check_layer_cover(file_name, draft.stages),
-        check_hosts(file_name, draft.stages), check_mock(file_name, draft)}) {
+       {read_table(file_name, "", *document, kFields, draft), check_stages(file_name, draft.stages),
+        check_mock(file_name, draft), check_replicas(file_name, draft.stages, draft.replicas)}) {
     if (!check.ok()) return check.error();
   }
-  if (draft.stages.empty()) return config_error(file_name, {}, "the file has no [[stage]]");
-  for (StageDraft& stage : draft.stages) draft.topology.stages.push_back(std::move(stage.stage));
+  for (ReplicaDraft& replica : draft.replicas.replicas) {
+    if (Result<void> check = check_stages(file_name, replica.stages); !check.ok()) return check.error();
+    draft.topology.replicas.push_back({stages_of(std::move(replica.stages)), replica.weight,
+                                       replica.mock_at ? std::optional(replica.mock) : std::nullopt});
+  }
+  draft.topology.stages = stages_of(std::move(draft.stages));
+  draft.topology.copies = draft.replicas.copies;
   return draft;
 }
 

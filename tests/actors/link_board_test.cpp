@@ -28,7 +28,7 @@ TEST_SUITE("actors/link_board") {
   TEST_CASE("ports: what one end sends the other receives, typed and in order") {
     const auto context = transport::Context::create();
     REQUIRE(context.ok());
-    constexpr std::array links = {LinkName{"a", "b"}};
+    const std::array links = {LinkName{"a", "b"}};
     auto board = LinkBoard::create(*context, links, {});
     REQUIRE(board.ok());
     OutPort out = board->out("a", "b");
@@ -52,7 +52,7 @@ TEST_SUITE("actors/link_board") {
   TEST_CASE("ports: a message that the actor does not take is a protocol violation") {
     const auto context = transport::Context::create();
     REQUIRE(context.ok());
-    constexpr std::array links = {LinkName{"a", "b"}};
+    const std::array links = {LinkName{"a", "b"}};
     auto board = LinkBoard::create(*context, links, {});
     REQUIRE(board.ok());
     OutPort out = board->out("a", "b");

@@ -28,7 +28,7 @@ TEST_SUITE("actors/stage_assignments") {
     CHECK(stages[1].assign.input_address == "inproc://stage-1-epoch-{epoch}");
     CHECK(stages[1].place.kind == WorkerKind::kHead);
     CHECK(stages[1].assign.kernel_path == "avx2");
-    CHECK(results_bind_address(plan, "/run/x") == "inproc://results");
+    CHECK(results_bind_address(plan, 0, "/run/x") == "inproc://results-0");
     CHECK(control_bind_address(plan, "/run/x").empty());
   }
 
@@ -40,9 +40,29 @@ TEST_SUITE("actors/stage_assignments") {
     CHECK(stages[1].place.kind == WorkerKind::kSpawned);
     CHECK(stages[1].assign.first_layer == 3);
     CHECK(stages[1].assign.num_layers == 3);
-    CHECK(stages[1].weights_bytes == plan.stages[1].weights_bytes);
-    CHECK(results_bind_address(plan, "/run/x") == "ipc:///run/x/results");
+    CHECK(stages[1].weights_bytes == plan.replicas[0].stages[1].weights_bytes);
+    CHECK(results_bind_address(plan, 0, "/run/x") == "ipc:///run/x/results-0");
     CHECK(control_bind_address(plan, "/run/x") == "ipc:///run/x/control");
+  }
+
+  TEST_CASE("stages of several replicas are numbered on, and meet at addresses of their own") {
+    const auto plan = plan_of("two-replicas.toml");
+    const auto stages = make_stages(plan, "avx2", "/run/x");
+    REQUIRE(stages.size() == 2);
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      CHECK(stages[i].replica == i);
+      CHECK(stages[i].assign.stage == i);
+      CHECK(stages[i].assign.num_stages == 2);
+      CHECK(stages[i].assign.num_layers == 6);
+      CHECK(stages[i].place.worker == "stage-" + std::to_string(i));
+      CHECK(stages[i].assign.input_address == "ipc:///run/x/stage-" + std::to_string(i) + "-epoch-{epoch}");
+      CHECK(results_bind_address(plan, i, "/run/x") == "ipc:///run/x/results-" + std::to_string(i));
+    }
+    const auto memberships = memberships_of(stages, {});
+    REQUIRE(memberships.size() == 2);
+    CHECK(memberships[1].has_worker("stage-1"));
+    CHECK_FALSE(memberships[1].has_worker("stage-0"));
+    CHECK(memberships[1].unavailable()->message == "stage 1 (layers 0-5) waits for its process stage-1");
   }
 
   TEST_CASE("a worker cannot send its neighbour anywhere but to a socket of its own") {

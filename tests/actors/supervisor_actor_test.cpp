@@ -20,12 +20,12 @@ struct Fixture {
     stage.assign.input_address = "tcp://127.0.0.1:*";
     SupervisorSettings settings;
     settings.stages = {stage};
-    settings.results_address = "inproc://results";
+    settings.results_addresses = {"inproc://results"};
     settings.limits = limits;
     supervisor = system.spawn<SupervisorActor, caf::detached>(
         std::make_unique<transport::RouterSocket>(std::move(*control)), settings);
     const auto me = caf::actor_cast<caf::actor>(self.ptr());
-    caf::anon_send(supervisor, SupervisorActor::Begin{{me, me, me}, {caf::actor()}});
+    caf::anon_send(supervisor, SupervisorActor::Begin{{me, {me}, me}, {caf::actor()}});
   }
   ~Fixture() { caf::anon_send(supervisor, Stop{}); }
 

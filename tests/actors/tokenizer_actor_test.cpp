@@ -15,8 +15,8 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::array kLinks = {LinkName{"ingress", "tokenizer"}, LinkName{"tokenizer", "batcher"},
-                               LinkName{"tokenizer", "responder"}};
+const std::array kLinks = {LinkName{"ingress", "tokenizer"}, LinkName{"tokenizer", "batcher"},
+                           LinkName{"tokenizer", "responder"}};
 
 struct Fixture {
   Fixture() {
@@ -25,7 +25,7 @@ struct Fixture {
     tokenizer = system.spawn<TokenizerActor, caf::detached>(
         std::make_unique<TokenizerPorts>(TokenizerPorts{
             board.in("ingress", "tokenizer"), board.out("tokenizer", "batcher"), board.out("tokenizer", "responder")}),
-        text);
+        text, "batcher");
   }
   ~Fixture() { caf::anon_send(tokenizer, Stop{}); }
 

@@ -15,7 +15,9 @@
 namespace sluice::test {
 
 std::string TopologyText::toml() const {
+  if (!whole.empty()) return whole;
   std::ostringstream out;
+  if (copies > 1) out << "copies = " << copies << "\n";
   out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
       << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\nweights = \"" << weights << "\"\n"
       << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
@@ -32,6 +34,8 @@ std::string TopologyText::toml() const {
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n"
       << "[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = " << metrics_interval_ms << "\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
+  if (!router.empty()) out << "[router]\n" << router;
+  if (!replicas.empty()) return out.str() + replicas;
   for (const StageText& stage : stages) {
     std::string ranks = stage.rank;
     for (std::size_t at = 0; (at = ranks.find(", ", at)) != std::string::npos; at += 4) ranks.replace(at, 2, "\", \"");

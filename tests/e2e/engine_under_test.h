@@ -20,6 +20,9 @@ struct StageText {
 // A topology file in the making; every address is any free port.
 struct TopologyText {
   std::vector<StageText> stages = {{"0-5", "head/cpu:0"}};
+  std::uint32_t copies = 1;  // Replicas of them.
+  std::string replicas;      // [[replica]] tables in place of the stages.
+  std::string router;        // Keys of [router].
   std::string dtype = "bf16";
   std::string compute = "f32";
   std::string kernel_path = "auto";
@@ -44,6 +47,7 @@ struct TopologyText {
   std::uint32_t mock_token_us = 0;
   std::uint32_t link_timeout_ms = 2'000;
   std::uint32_t link_window_messages = 64;
+  std::string whole;  // A file in place of all this.
 
   std::string toml() const;
 };

@@ -41,17 +41,22 @@ Generate request_for(const GoldenCase& golden, std::size_t index) {
   return request;
 }
 
-std::vector<Answer> run_golden(const TopologyText& topology) {
-  EngineUnderTest engine(topology);
+std::vector<Answer> run_golden(const EngineUnderTest& engine, const std::string& prefix = {}) {
   auto client = engine.connect();
   std::vector<Answer> answers;
   const auto cases = golden_cases();
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    answers.push_back(generate(client, request_for(cases[i], i)));
+    Generate request = request_for(cases[i], i);
+    request.request_id = prefix + request.request_id;
+    answers.push_back(generate(client, request));
     REQUIRE_FALSE(answers.back().error.has_value());
     REQUIRE(answers.back().finished->usage.prompt_tokens == cases[i].ids.size());
   }
   return answers;
+}
+
+std::vector<Answer> run_golden(const TopologyText& topology) {
+  return run_golden(EngineUnderTest(topology));
 }
 
 void check_prompt_logprobs(const std::vector<Answer>& answers, double tolerance) {
@@ -155,6 +160,24 @@ TEST_SUITE("e2e/golden") {
     check_greedy(answers);
     check_prompt_logprobs(answers, 1e-4);
     check_same_bits(run_golden(with_ranks("head/cpu:0, spawn:a/cpu:0, spawn:a/cpu:0, spawn:b/cpu:0")), answers);
+  }
+
+  TEST_CASE("f32: two replicas, cut in two ways, give the golden tokens, and the bits of one stage") {
+    TopologyText topology;
+    topology.router = "policy = 'round_robin'\n";
+    topology.replicas =
+        "[[replica]]\n[[replica.stage]]\nlayers = '0-5'\nranks = ['spawn/cpu:0']\n"
+        "[[replica]]\n[[replica.stage]]\nlayers = '0-3'\n[[replica.stage]]\nlayers = '4-5'\n"
+        "ranks = ['spawn/cpu:0']\n";
+    EngineUnderTest engine(topology);
+    engine.check_metrics({{"sluice_replica_up{replica=\"0\"}", 1}, {"sluice_replica_up{replica=\"1\"}", 1}});
+    for (int round = 0; round < 2; ++round) {  // An odd number of cases: each meets both.
+      const auto answers = run_golden(engine, "round-" + std::to_string(round) + "-");
+      check_greedy(answers);
+      check_same_bits(answers, one_stage_f32());
+    }
+    engine.check_metrics({{"sluice_router_decisions_total{replica=\"0\",by=\"round_robin\"}", 5},
+                          {"sluice_router_decisions_total{replica=\"1\",by=\"round_robin\"}", 5}});
   }
 
   TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {

@@ -25,7 +25,7 @@ ActorLinks links_of(const std::vector<std::string>& out, const std::vector<std::
 // Every actor has reported, every count differs from its neighbours.
 EngineSnapshot full_snapshot(std::size_t num_stages) {
   EngineSnapshot snapshot;
-  snapshot.facts = {"storyteller", "avx2", 64, 2, {}};
+  snapshot.facts = {"storyteller", "avx2", 64, {{"batcher", 2}}, {}};
   snapshot.head = {1000, 20};
   IngressSnapshot ingress;
   ingress.snapshots_total = 5;
@@ -51,7 +51,7 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   batcher.counts.step_tokens.add(33);
   const std::string last = "stage-" + std::to_string(num_stages - 1);
   batcher.links = links_of({"responder", "stage-0"}, {"tokenizer", "responder", last});
-  snapshot.batcher = batcher;
+  snapshot.batchers = {batcher};
   ResponderSnapshot responder;
   responder.counts.finished_total = {11, 12, 13, 14};
   responder.counts.failed_total.add(ErrorCode::kStageLost);
@@ -61,7 +61,7 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
     const std::string before = i == 0 ? "batcher" : "stage-" + std::to_string(i - 1);
     const std::string after = i + 1 == num_stages ? "batcher" : "stage-" + std::to_string(i + 1);
     const std::string number = std::to_string(i);
-    snapshot.facts.stages.push_back({number, number, "spawn/cpu:0", "stage-" + number, before, after});
+    snapshot.facts.stages.push_back({0, number, number, "spawn/cpu:0", "stage-" + number, before, after});
     StageStats stage;
     stage.stage = static_cast<std::uint32_t>(i);
     stage.times = {100, 2000, 2'500'000, 500'000, {}};
@@ -72,12 +72,58 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   return snapshot;
 }
 
+// Two replicas of `num_stages` stages each, behind a router.
+EngineSnapshot two_replicas(std::size_t num_stages) {
+  EngineSnapshot snapshot = full_snapshot(2 * num_stages);
+  snapshot.facts.replicas = {{"batcher-0", 1}, {"batcher-1", 2}};
+  for (std::uint32_t replica = 0; replica < 2; ++replica) {
+    const std::string batcher = "batcher-" + std::to_string(replica);
+    const auto stages = std::span(snapshot.facts.stages).subspan(replica * num_stages, num_stages);
+    for (StageFacts& stage : stages) stage.replica = replica;
+    stages.front().from = batcher;
+    stages.back().to = batcher;
+  }
+  const auto stage = [](std::size_t number) { return "stage-" + std::to_string(number); };
+  const BatcherSnapshot batcher = *snapshot.batchers[0];
+  snapshot.batchers.clear();
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    snapshot.batchers.emplace_back(batcher);
+    snapshot.batchers[i]->replica = i;
+    snapshot.batchers[i]->counts.queue_wait_us.add(5, i);
+    snapshot.batchers[i]->links = links_of({"responder", "router", stage(i * num_stages)},
+                                           {"router", "responder", stage((i + 1) * num_stages - 1)});
+  }
+  RouterSnapshot router;
+  router.snapshots_total = 3;
+  router.router.replicas = {{true, 1, 4, 0, {0, 10, 2}}, {false, 3, 5, 2'500, {0, 20, 7}}};
+  router.router.map_blocks = 8;
+  router.router.overruled_total = 9;
+  router.links = links_of({"batcher-0", "batcher-1"}, {"tokenizer", "batcher-0", "batcher-1"});
+  snapshot.router = router;
+  snapshot.tokenizer->links = links_of({"router", "responder"}, {"ingress"});
+  snapshot.responder->links =
+      links_of({"ingress", "batcher-0", "batcher-1"}, {"ingress", "tokenizer", "batcher-0", "batcher-1"});
+  return snapshot;
+}
+
 std::string text_of(const EngineSnapshot& snapshot) {
   return prometheus::TextSerializer().Serialize(render(snapshot));
 }
 
 MetricSamples samples_of(const EngineSnapshot& snapshot) {
   return test::parse_metrics(text_of(snapshot));
+}
+
+// How many links have a sender, each of which has a receiver.
+std::size_t links_in(const MetricSamples& samples) {
+  std::size_t senders = 0;
+  for (const auto& [name, value] : samples) {
+    const std::string sent = "sluice_link_sent_messages_total";
+    if (!name.starts_with(sent)) continue;
+    ++senders;
+    CHECK(samples.contains("sluice_link_received_messages_total" + name.substr(sent.size())));
+  }
+  return senders;
 }
 
 TEST_SUITE("metrics/render") {
@@ -120,21 +166,38 @@ TEST_SUITE("metrics/render") {
 
   TEST_CASE("every link has both ends, and each end once") {
     for (const std::size_t num_stages : {1u, 3u}) {
-      const MetricSamples samples = samples_of(full_snapshot(num_stages));
-      std::size_t senders = 0;
-      for (const auto& [name, value] : samples) {
-        const std::string sent = "sluice_link_sent_messages_total";
-        if (!name.starts_with(sent)) continue;
-        ++senders;
-        CHECK(samples.contains("sluice_link_received_messages_total" + name.substr(sent.size())));
-      }
-      CHECK(senders == num_stages + 8);
+      CHECK(links_in(samples_of(full_snapshot(num_stages))) == num_stages + 8);
+      CHECK(links_in(samples_of(two_replicas(num_stages))) == 2 * num_stages + 5 + 2 * 5);
     }
+  }
+
+  TEST_CASE("replicas: what their batchers tell is labelled, and what the router decided") {
+    const MetricSamples samples = samples_of(two_replicas(2));
+    test::check_histograms(samples);
+    CHECK(sample(samples, "sluice_epoch{replica=\"1\"}") == 3);
+    CHECK(sample(samples, "sluice_pipeline_depth{replica=\"1\"}") == 2);
+    CHECK(sample(samples, "sluice_queue_wait_seconds_count{replica=\"1\"}") == 4);
+    CHECK(sample(samples, "sluice_kv_blocks{replica=\"0\",state=\"used\"}") == 25);
+    CHECK_FALSE(samples.contains("sluice_epoch"));
+    const std::string stage = "replica=\"1\",stage=\"3\",layers=\"3\",place=\"spawn/cpu:0\",process=\"stage-3\"";
+    CHECK(sample(samples, "sluice_stage_info{" + stage + "}") == 1);
+    CHECK(sample(samples, "sluice_stage_busy_seconds_total{stage=\"3\"}") == 2.5);
+    CHECK(sample(samples, "sluice_link_held_bytes{from=\"stage-1\",to=\"batcher-0\"}") == 12);
+    CHECK(sample(samples, "sluice_snapshots_total{actor=\"router\"}") == 3);
+    CHECK(sample(samples, "sluice_replica_up{replica=\"0\"}") == 1);
+    CHECK(sample(samples, "sluice_replica_up{replica=\"1\"}") == 0);
+    CHECK(sample(samples, "sluice_replica_weight{replica=\"1\"}") == 3);
+    CHECK(sample(samples, "sluice_router_sequences{replica=\"1\"}") == 5);
+    CHECK(sample(samples, "sluice_router_token_latency_seconds{replica=\"1\"}") == 0.0025);
+    CHECK(sample(samples, "sluice_router_decisions_total{replica=\"1\",by=\"prefix_affinity\"}") == 7);
+    CHECK(sample(samples, "sluice_router_overruled_total") == 9);
+    CHECK(sample(samples, "sluice_router_prefix_blocks") == 8);
   }
 
   TEST_CASE("an engine that has not reported yet has its build, its stages and its head") {
     EngineSnapshot snapshot;
     snapshot.facts = full_snapshot(2).facts;
+    snapshot.batchers.resize(1);
     snapshot.stages.resize(2);
     const MetricSamples samples = samples_of(snapshot);
     CHECK(samples.size() == 5);
@@ -155,6 +218,15 @@ TEST_SUITE("metrics/render") {
     };
     for (const std::size_t num_stages : {1u, 2u, 256u}) {
       CHECK(samples_of(full_snapshot(num_stages)).size() == bound(num_stages));
+    }
+    // Of R replicas, with S stages in all, R batchers tell what else one does, and the router adds its own.
+    const auto bound_of_replicas = [&](std::size_t replicas, std::size_t stages) {
+      const std::size_t of_batcher = 1 + 1 + 4 + (23 + 2) + 3 + 2 * (18 + 2) + 1 + 1 + 3 + 1 + 4;
+      const std::size_t of_links = 12 * (stages + 5 + 5 * replicas) - 12 * (stages + 8);
+      return bound(stages) + (replicas - 1) * of_batcher + of_links + 1 + 7 * replicas + 3;
+    };
+    for (const std::size_t num_stages : {1u, 3u}) {
+      CHECK(samples_of(two_replicas(num_stages)).size() == bound_of_replicas(2, 2 * num_stages));
     }
     EngineSnapshot busy = full_snapshot(2);
     for (int i = 0; i < 1000; ++i) {
@@ -177,7 +249,7 @@ TEST_SUITE("metrics/render") {
       documented[row[1].substr(2, row[1].size() - 4)] = row[2].substr(1, row[2].size() - 2);
     }
     std::map<std::string, std::string> rendered;
-    for (const auto& family : render(full_snapshot(2))) {
+    for (const auto& family : render(two_replicas(1))) {
       using prometheus::MetricType;
       const bool is_counter = family.type == MetricType::Counter;
       const bool is_gauge = family.type == MetricType::Gauge;

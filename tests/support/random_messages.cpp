@@ -220,7 +220,8 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
       return answers;
     }
     case 14: return StreamReleased{{u64()}, coin(), u32()};
-    default: return PartialResult{{u64()}, u64(), hidden_states()};
+    case 15: return PartialResult{{u64()}, u64(), hidden_states()};
+    default: return SequenceEnded{{u64()}, u32()};
   }
 }
 

@@ -120,6 +120,24 @@ TEST_SUITE("top/view") {
     CHECK(nothing.links.empty());
   }
 
+  TEST_CASE("of several replicas queues are sums, the epoch is the largest, and idle is a share of all their time") {
+    const auto text = [](int n) {
+      std::string lines = "# TYPE sluice_epoch gauge\n";
+      lines += "sluice_epoch{replica=\"0\"} 1\nsluice_epoch{replica=\"1\"} 4\n";
+      lines += "# TYPE sluice_sequences_waiting gauge\n";
+      lines += "sluice_sequences_waiting{replica=\"0\"} 2\nsluice_sequences_waiting{replica=\"1\"} 5\n";
+      lines += "# TYPE sluice_idle_seconds_total counter\n";
+      lines += "sluice_idle_seconds_total{replica=\"0\"} " + std::to_string(n) + "\n";
+      return lines + "sluice_idle_seconds_total{replica=\"1\"} 0\n";
+    };
+    const Scrape before = scrape_at(seconds(1), text(0));
+    const Scrape now = scrape_at(seconds(2), text(1));
+    const View view = make_view(Window(&before, now));
+    CHECK(view.engine.epoch == 4);
+    CHECK(view.batcher.waiting == 7);
+    CHECK(view.batcher.idle_share == 0.5);
+  }
+
   TEST_CASE("a share of time is at most all of it") {
     const std::string type = "# TYPE sluice_idle_seconds_total counter\nsluice_idle_seconds_total ";
     const Scrape before = scrape_at(seconds(1), type + "0\n");

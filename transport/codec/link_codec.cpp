@@ -98,6 +98,7 @@ LinkMessage read_link_message(const wire::LinkMessage::Reader& reader, Reading& 
     case wire::LinkMessage::CLIENT_ANSWERS: return read(reader.getClientAnswers(), reading);
     case wire::LinkMessage::PARTIAL_RESULT: return read(reader.getPartialResult(), reading);
     case wire::LinkMessage::STREAM_RELEASED: return read(reader.getStreamReleased(), reading);
+    case wire::LinkMessage::SEQUENCE_ENDED: return read(reader.getSequenceEnded(), reading);
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "link message is of kind " + std::to_string(reader.which()) + ", which this version does not know");

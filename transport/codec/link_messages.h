@@ -29,6 +29,7 @@ void write_message(const StreamPause& pause, wire::LinkMessage::Builder root);
 void write_message(const ClientAnswers& answers, wire::LinkMessage::Builder root);
 void write_message(const StreamReleased& released, wire::LinkMessage::Builder root);
 void write_message(const PartialResult& result, wire::LinkMessage::Builder root);
+void write_message(const SequenceEnded& ended, wire::LinkMessage::Builder root);
 
 Submission read(const wire::Submission::Reader& reader, Reading& reading);
 SequenceStart read(const wire::SequenceStart::Reader& reader, Reading& reading);
@@ -46,6 +47,7 @@ StreamPause read(const wire::StreamPause::Reader& reader, Reading& reading);
 ClientAnswers read(const wire::ClientAnswers::Reader& reader, Reading& reading);
 StreamReleased read(const wire::StreamReleased::Reader& reader, Reading& reading);
 PartialResult read(const wire::PartialResult::Reader& reader, Reading& reading);
+SequenceEnded read(const wire::SequenceEnded::Reader& reader, Reading& reading);
 
 void write(const TimeLeft& left, wire::TimeLeft::Builder builder);
 TimeLeft read(const wire::TimeLeft::Reader& reader, Reading& reading);

@@ -165,6 +165,16 @@ SequenceCancel read(const wire::SequenceCancel::Reader& reader, Reading&) {
   return {{reader.getSequence()}};
 }
 
+void write_message(const SequenceEnded& ended, wire::LinkMessage::Builder root) {
+  auto builder = root.initSequenceEnded();
+  builder.setSequence(ended.sequence.value);
+  builder.setOutputTokens(ended.output_tokens);
+}
+
+SequenceEnded read(const wire::SequenceEnded::Reader& reader, Reading&) {
+  return {{reader.getSequence()}, reader.getOutputTokens()};
+}
+
 void write_message(const StageBatch& batch, wire::LinkMessage::Builder root) {
   auto builder = root.initStageBatch();
   builder.setEpoch(batch.epoch.value);

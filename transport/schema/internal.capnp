@@ -29,6 +29,7 @@ struct LinkMessage {
     clientAnswers @14 :ClientAnswers;
     streamReleased @15 :StreamReleased;
     partialResult @16 :PartialResult;
+    sequenceEnded @17 :SequenceEnded;
   }
 }
 
@@ -228,6 +229,12 @@ struct StreamReleased {
   sequence @0 :UInt64;
   isKept @1 :Bool;  # The result can still be attached to.
   promptTokens @2 :UInt32;  # 0: it ended before it was tokenized.
+}
+
+struct SequenceEnded {
+  # To the router of several replicas, with each StreamEnd.
+  sequence @0 :UInt64;
+  outputTokens @1 :UInt32;
 }
 
 # ---- worker and supervisor -------------------------------------------------------------------------------------------

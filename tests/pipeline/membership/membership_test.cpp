@@ -131,6 +131,29 @@ TEST_SUITE("pipeline/membership") {
     }
   }
 
+  TEST_CASE("stages of a replica behind others have their own numbers, in and out") {
+    Membership membership({{"head", WorkerKind::kHead, 0, 3, 5}, {"worker-a", WorkerKind::kNamed, 3, 3, 6}}, {}, 5);
+    membership.start({});
+    auto assigned = only<AssignStage>(membership.take_actions());
+    REQUIRE(assigned.size() == 1);
+    CHECK(assigned[0].stage == 5);
+    REQUIRE(membership.on_hello(hello("worker-a", 7), {}).ok());
+    CHECK(only<AssignStage>(membership.take_actions())[0].stage == 6);
+    for (const std::uint32_t stranger : {0u, 1u, 4u, 7u}) membership.on_ready("head", ready(stranger, Epoch{1}), {});
+    membership.on_ready("head", ready(6, Epoch{1}), {});  // Not its own.
+    CHECK(membership.unavailable()->message ==
+          "stage 5 (layers 0-2) is loading on head; stage 6 (layers 3-5) is loading on worker-a");
+    membership.on_ready("head", ready(5, Epoch{1}), {});
+    membership.on_ready("worker-a", ready(6, Epoch{1}), {});
+    CHECK(membership.is_up());
+    const auto connected = only<ConnectStage>(membership.take_actions());
+    REQUIRE(connected.size() == 2);
+    CHECK(connected[1].stage == 6);
+    membership.on_failed("worker-a", {Epoch{1}, 6, {ErrorCode::kInternal, "broken"}}, {});
+    CHECK(only<PipelineDown>(membership.take_actions())[0].error.message.starts_with("stage 6 (layers 3-5)"));
+    CHECK(membership.named_workers() == std::vector<std::string>{"worker-a"});
+  }
+
   TEST_CASE("worker lost while loading: what it still says of that assignment is stale for its successor") {
     Membership membership = head_and_worker(WorkerKind::kNamed);
     membership.start({});

@@ -67,9 +67,9 @@ TEST_SUITE("pipeline/topology/plan") {
     REQUIRE(whole.ok());
     REQUIRE(halves.ok());
     const std::uint64_t table_bytes = 4096 * 256 * 2;
-    CHECK(halves->stages[0].weights_bytes + halves->stages[1].weights_bytes ==
-          whole->stages[0].weights_bytes + table_bytes);
-    CHECK(whole->stages[0].weights_bytes > table_bytes);
+    CHECK(halves->replicas[0].stages[0].weights_bytes + halves->replicas[0].stages[1].weights_bytes ==
+          whole->replicas[0].stages[0].weights_bytes + table_bytes);
+    CHECK(whole->replicas[0].stages[0].weights_bytes > table_bytes);
   }
 
   TEST_CASE("make_plan: stages in the head share one KV budget, others have one each") {
@@ -79,8 +79,8 @@ TEST_SUITE("pipeline/topology/plan") {
     const Result<Plan> plan = make_plan(topology, make_model());
 
     REQUIRE(plan.ok());
-    CHECK(plan->num_blocks == 10);  // Four layers in the head decide; the spawned stage could hold 20.
-    for (const StagePlan& stage : plan->stages) CHECK(stage.kv_cache_bytes == 10 * 2 * kBlockLayerBytes);
+    CHECK(plan->replicas[0].num_blocks == 10);  // Four layers in the head decide; the spawned stage could hold 20.
+    for (const StagePlan& stage : plan->replicas[0].stages) CHECK(stage.kv_cache_bytes == 10 * 2 * kBlockLayerBytes);
   }
 
   TEST_CASE("make_plan: the pipeline is as deep as it has stages and ends at the batcher") {
@@ -90,14 +90,14 @@ TEST_SUITE("pipeline/topology/plan") {
         make_model());
 
     REQUIRE(plan.ok());
-    CHECK(plan->pipeline_depth == 5);
+    CHECK(plan->replicas[0].pipeline_depth == 5);
     CHECK(links_of(*plan) == std::vector<std::string>{"batcher > stage 0 inproc", "stage 0 > stage 1 inproc",
                                                       "stage 1 > stage 2 ipc", "stage 2 > stage 3 ipc",
                                                       "stage 3 > stage 4 tcp", "stage 4 > batcher tcp"});
-    CHECK(plan->stages[1].worker == "");
-    CHECK(plan->stages[2].worker == "stage-2");
-    CHECK(plan->stages[3].worker == "b");
-    CHECK(plan->stages[4].worker == "w");
+    CHECK(plan->replicas[0].stages[1].worker == "");
+    CHECK(plan->replicas[0].stages[2].worker == "stage-2");
+    CHECK(plan->replicas[0].stages[3].worker == "b");
+    CHECK(plan->replicas[0].stages[4].worker == "w");
     CHECK(plan->needs_workers());
   }
 
@@ -153,9 +153,9 @@ TEST_SUITE("pipeline/topology/plan") {
     topology.mock = {.step_us = 100, .token_us = 10};
     const Result<Plan> plan = make_plan(topology, make_model());
     REQUIRE(plan.ok());
-    CHECK(plan->stages[1].weights_bytes == 0);
+    CHECK(plan->replicas[0].stages[1].weights_bytes == 0);
     topology.model.weights = WeightsKind::kFile;
-    CHECK(plan->num_blocks == make_plan(topology, make_model())->num_blocks);
+    CHECK(plan->replicas[0].num_blocks == make_plan(topology, make_model())->replicas[0].num_blocks);
     const std::string text = render_plan(*plan);
     CHECK(text.find("\ncompute   none: a mock, 100 us a step and 10 us a token on each stage\n") != std::string::npos);
     CHECK(text.ends_with(
@@ -186,7 +186,8 @@ TEST_SUITE("pipeline/topology/plan") {
     const Result<Plan> plan = make_plan(topology, *model);
     REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
     // 1,235,814,400 parameters, and the table once more on the other end.
-    CHECK(plan->stages[0].weights_bytes + plan->stages[1].weights_bytes == 2 * (1'235'814'400ull + 128'256 * 2048));
+    CHECK(plan->replicas[0].stages[0].weights_bytes + plan->replicas[0].stages[1].weights_bytes ==
+          2 * (1'235'814'400ull + 128'256 * 2048));
     CHECK(render_plan(*plan).find("\ncompute   bf16, weights bf16 random, kernels auto\n") != std::string::npos);
     CHECK(plan->notes == std::vector<std::string>{"the weights are drawn at random: the output means nothing"});
   }
@@ -199,7 +200,7 @@ TEST_SUITE("pipeline/topology/plan") {
     const Result<Plan> plan = make_plan(topology, make_model());
 
     REQUIRE(plan.ok());
-    CHECK(plan->num_blocks == 10);
+    CHECK(plan->replicas[0].num_blocks == 10);
     CHECK(links_of(*plan) == std::vector<std::string>{"batcher > stage 0 inproc", "stage 0 > stage 1 ipc",
                                                       "stage 1 > stage 2 inproc", "stage 2 > stage 3 ipc",
                                                       "stage 3 > batcher inproc"});
