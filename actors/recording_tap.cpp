@@ -68,7 +68,7 @@ void RecordingTap::on_timer(TimePoint now) {
   const std::uint64_t dropped = dropped_total - std::exchange(dropped_total_, dropped_total);
   const bool had_failed = std::exchange(has_failed_, stats.error.has_value());
   if (dropped > 0 || (has_failed_ && !had_failed)) {
-    LogEvent event(LogLevel::kWarn, "ingress", "recording has a gap");
+    LogEvent event(LogLevel::kWarn, "ingress", stats.error ? "recording fails" : "recording has a gap");
     event.with("messages", dropped);
     if (stats.error) event.with("error", stats.error->message);
     write_log(event);

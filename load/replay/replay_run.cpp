@@ -79,12 +79,22 @@ std::optional<std::uint32_t> ReplayRun::take_due(TimePoint now) {
 
 void ReplayRun::take(const ReplayStep& step, Connection& connection) {
   if (step.is_hello) ++connection.hellos;
+  if (step.is_close() || (step.is_hello && connection.hellos > 1)) abandon(connection);
   if (!step.is_asking) return;
   const std::uint32_t request = *step.request;
   connection.requests[script_.requests[request].id] = request;
   if (is_asked_[request]) return;
   is_asked_[request] = true;
   if (is_awaited(request)) ++awaited_;
+}
+
+// What is still running there gets no end any more.
+void ReplayRun::abandon(Connection& connection) {
+  for (const auto& [id, request] : connection.requests) {
+    if (!is_awaited(request)) continue;
+    --awaited_;
+    is_asked_[request] = false;
+  }
 }
 
 SessionToken ReplayRun::session_here(const SessionToken& recorded) const {

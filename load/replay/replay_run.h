@@ -77,6 +77,7 @@ class ReplayRun {
   bool has_seen(const Seen& seen) const;
   bool is_awaited(std::uint32_t request) const;
   void take(const ReplayStep& step, Connection& connection);
+  void abandon(Connection& connection);
   SessionToken session_here(const SessionToken& recorded) const;
   void note_greeting(std::uint32_t number, Connection& connection, const Welcome* welcome);
   bool resend_later(std::uint32_t request, const Failed& failed, TimePoint now);

@@ -61,8 +61,8 @@ struct ReplicaPlan {
   friend bool operator==(const ReplicaPlan&, const ReplicaPlan&) = default;
 };
 
-// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", "stage 1.0", ...; of several
-// replicas "batcher 0", "batcher 1", ...
+// A one-way link between two actors, named as in docs/ARCHITECTURE.md: "batcher", "stage 0", "stage 1.0", ...; of
+// several replicas "batcher 0", "batcher 1", ...
 struct LinkPlan {
   std::string from;
   std::string to;

@@ -15,7 +15,7 @@
 namespace sluice::test {
 
 std::string TopologyText::toml() const {
-  if (!whole.empty()) return whole;
+  if (!as_written.empty()) return as_written;
   std::ostringstream out;
   if (copies > 1) out << "copies = " << copies << "\n";
   out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
@@ -34,6 +34,7 @@ std::string TopologyText::toml() const {
       << "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n"
       << "[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = " << metrics_interval_ms << "\n";
   if (weights == "mock") out << "[mock]\nstep_us = " << mock_step_us << "\ntoken_us = " << mock_token_us << "\n";
+  if (!record_path.empty()) out << "[record]\npath = \"" << record_path << "\"\n";
   if (!router.empty()) out << "[router]\n" << router;
   if (!replicas.empty()) return out.str() + replicas;
   for (const StageText& stage : stages) {

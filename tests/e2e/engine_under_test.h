@@ -47,7 +47,8 @@ struct TopologyText {
   std::uint32_t mock_token_us = 0;
   std::uint32_t link_timeout_ms = 2'000;
   std::uint32_t link_window_messages = 64;
-  std::string whole;  // A file in place of all this.
+  std::string record_path;  // Empty: nothing is recorded.
+  std::string as_written;   // Where there is any, it is the file, and the rest does not matter.
 
   std::string toml() const;
 };

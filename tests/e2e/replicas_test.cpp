@@ -156,15 +156,15 @@ TEST_SUITE("e2e/replicas") {
   TEST_CASE("configs/two-replicas.toml: a conversation stays where its beginning has been computed") {
     std::ifstream file(source_path("configs/two-replicas.toml"));
     TopologyText topology;
-    topology.whole = std::string(std::istreambuf_iterator<char>(file), {});
+    topology.as_written = std::string(std::istreambuf_iterator<char>(file), {});
     const auto replace = [&](const std::string& from, const std::string& to) {
-      const std::size_t at = topology.whole.find(from);
+      const std::size_t at = topology.as_written.find(from);
       REQUIRE(at != std::string::npos);
-      topology.whole.replace(at, from.size(), to);
+      topology.as_written.replace(at, from.size(), to);
     };
     replace("tcp://127.0.0.1:5555", "tcp://127.0.0.1:*");
     replace("../examples/models/storyteller-llama", source_path("examples/models/storyteller-llama").string());
-    topology.whole += "[metrics]\nbind = 'http://127.0.0.1:*'\ninterval_ms = 20\n";
+    topology.as_written += "[metrics]\nbind = 'http://127.0.0.1:*'\ninterval_ms = 20\n";
     EngineUnderTest engine(topology);
     wait_for_both(engine);
     auto client = engine.connect();

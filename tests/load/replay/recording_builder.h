@@ -63,28 +63,9 @@ class RecordingBuilder {
   transport::RecordingEncoder encoder_{{7, 1, 1, true, true, "model", "stages"}};
 };
 
-inline Generate generate(const std::string& id) {
-  Generate message;
-  message.request_id = id;
-  message.prompt = "Once";
-  return message;
-}
-inline Tokens tokens(const std::string& id, std::uint64_t first_index, std::vector<TokenId> ids) {
-  Tokens message;
-  message.request_id = id;
-  message.first_index = first_index;
-  message.token_ids = std::move(ids);
-  return message;
-}
-inline Finished finished(const std::string& id, FinishReason reason, std::uint32_t output_tokens) {
-  Finished message;
-  message.request_id = id;
-  message.reason = reason;
-  message.usage.output_tokens = output_tokens;
-  return message;
-}
-inline Failed failed(const std::string& id, ErrorCode code, std::uint32_t retry_after_ms = 0) {
-  return {id, {code, "for a test", retry_after_ms}};
-}
+Generate generate(const std::string& id);
+Tokens tokens(const std::string& id, std::uint64_t first_index, std::vector<TokenId> ids);
+Finished finished(const std::string& id, FinishReason reason, std::uint32_t output_tokens);
+Failed failed(const std::string& id, ErrorCode code, std::uint32_t retry_after_ms = 0);
 
 }  // namespace sluice::load

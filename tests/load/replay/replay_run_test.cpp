@@ -203,6 +203,17 @@ TEST_SUITE("load/replay/replay_run") {
     CHECK(replayed.run().is_done());
   }
 
+  TEST_CASE("not faithful: a connection is closed at its time, and what was running there is not waited for") {
+    RecordingBuilder recording;
+    recording.greet(0, 1, 1).client(1, 1, generate("a")).engine(1, 1, Accepted{"a", 71});
+    recording.engine(2, 1, finished("a", FinishReason::kStop, 0)).lost(3, 1);
+    Replayed replayed(recording, kTimed);
+    CHECK(replayed.take(at_us(2)) == Steps{0, 1});
+    CHECK_FALSE(replayed.run().is_done());
+    CHECK(replayed.take(at_us(3)) == Steps{2});
+    CHECK(replayed.run().is_done());
+  }
+
   TEST_CASE("an id that is used again is another request; a repetition while it runs is not") {
     RecordingBuilder recording;
     recording.greet(0, 1, 1);
