@@ -83,6 +83,7 @@ StageBatch passed_on(const StageBatch& batch, HiddenStates hidden) {
   next.opened = batch.opened;
   next.closed = batch.closed;
   next.hidden = std::move(hidden);
+  next.idle_us = batch.idle_us;
   return next;
 }
 

@@ -143,6 +143,15 @@ TEST_SUITE("pipeline/stage/mock_executor") {
     CHECK(refusal(*last, passed) == "accepted");
   }
 
+  TEST_CASE("what a stage passes on tells the next one of the idle time before it") {
+    const auto stage = make_stage(spec(0, 3));
+    StageBatch batch = two_sequences();
+    batch.idle_us = 77;
+    const auto output = stage->run(batch);
+    REQUIRE(output.ok());
+    CHECK(std::get<StageBatch>(*output).idle_us == 77);
+  }
+
   TEST_CASE("an output token that is not the one it gave is refused, and changes nothing") {
     const auto stage = make_stage(spec(0, 6));
     REQUIRE(stage->run(two_sequences()).ok());
