@@ -4,7 +4,9 @@
 #include <caf/all.hpp>
 #include <filesystem>
 
+#include "actors/authenticator_actor.h"
 #include "actors/batcher_actor.h"
+#include "actors/head_security.h"
 #include "actors/ingress_actor.h"
 #include "actors/link_board.h"
 #include "actors/metrics_actor.h"
@@ -145,20 +147,45 @@ transport::SocketOptions socket_options(const topology::LinksTopology& links) {
 // can fill the queue (transport/zmq/socket.h).
 Result<transport::RouterSocket> bind_clients(const transport::Context& context, const topology::Topology& topology) {
   transport::SocketOptions options;
+  options.domain = transport::CurveDomain::kIngress;
   options.keepalive_interval = std::chrono::seconds(5);
   options.max_frame_bytes = 4ull * topology.ingress.message_bytes_max;
   transport::ReceiveLimits limits;
   limits.max_message_bytes = options.max_frame_bytes;
-  return transport::RouterSocket::bind(context, topology.ingress.bind, options, limits);
+  const bool is_encrypted = topology.security.is_on() && topology.security.ingress;
+  return transport::RouterSocket::bind(context, transport::bind_address(topology.ingress.bind, is_encrypted), options,
+                                       limits);
 }
 
-// Workers' messages are small.
-Result<transport::RouterSocket> bind_control(const transport::Context& context, const std::string& address,
-                                             const topology::LinksTopology& links) {
-  transport::SocketOptions options = socket_options(links);
+// Where libzmq asks about keys; null where this process has none.
+Result<std::unique_ptr<transport::ZapSocket>> bind_zap(const transport::Context& context) {
+  if (context.keys() == nullptr) return std::unique_ptr<transport::ZapSocket>();
+  auto socket = transport::ZapSocket::bind(context);
+  if (!socket.ok()) return std::move(socket).error();
+  return std::make_unique<transport::ZapSocket>(std::move(*socket));
+}
+
+// Workers' messages are small. Null where the plan has no workers.
+Result<std::unique_ptr<transport::RouterSocket>> bind_control(const transport::Context& context,
+                                                              const topology::Plan& plan,
+                                                              const std::string& directory) {
+  const std::string address = control_bind_address(plan, directory);
+  if (address.empty()) return std::unique_ptr<transport::RouterSocket>();
+  transport::SocketOptions options = socket_options(plan.topology.links);
+  options.domain = transport::CurveDomain::kControl;
   options.max_frame_bytes = 1u << 20;
   const transport::ReceiveLimits limits{.max_frames = 1, .max_message_bytes = options.max_frame_bytes};
-  return transport::RouterSocket::bind(context, address, options, limits);
+  auto bound = transport::RouterSocket::bind(context, address, options, limits);
+  if (!bound.ok()) return std::move(bound).error();
+  return std::make_unique<transport::RouterSocket>(std::move(*bound));
+}
+
+// Null where metrics are off.
+Result<std::shared_ptr<metrics::Endpoint>> start_endpoint(const topology::MetricsTopology& metrics) {
+  if (!metrics.is_on()) return std::shared_ptr<metrics::Endpoint>();
+  auto started = metrics::Endpoint::start(metrics.bind);
+  if (!started.ok()) return std::move(started).error();
+  return std::shared_ptr<metrics::Endpoint>(std::move(*started));
 }
 
 }  // namespace
@@ -175,6 +202,14 @@ struct Engine::Parts {
     ingress = nullptr;
   }
 
+  // Whoever has shown a key waits for it.
+  void spawn_authenticator(std::unique_ptr<transport::ZapSocket> zap) {
+    const caf::actor authenticator =
+        system->spawn<AuthenticatorActor, caf::detached>(std::move(zap), transport::Authenticator(security.allow_list));
+    caf::anon_send(authenticator, TrustedPeers{security.own_peers()});
+    actors.push_back(authenticator);
+  }
+
   // Spawns who gets the snapshots, and tells the others to send them.
   void spawn_metrics(metrics::EngineFacts facts, Duration interval) {
     const caf::actor to = system->spawn<MetricsActor, caf::detached>(endpoint, std::move(facts));
@@ -183,6 +218,7 @@ struct Engine::Parts {
   }
 
   SocketDirectory sockets;
+  HeadSecurity security;
   std::string ingress_address;
   std::string control_address;
   std::shared_ptr<metrics::Endpoint> endpoint;  // Null if metrics are off.
@@ -200,8 +236,12 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   if (!model.ok()) return std::move(model).error();
   auto directory = SocketDirectory::create(plan.topology.links.directory);
   if (!directory.ok()) return std::move(directory).error();
-  auto context = transport::Context::create();
+  auto security = HeadSecurity::create(plan);
+  if (!security.ok()) return std::move(security).error();
+  auto context = transport::Context::create({.keys = security->keys, .allow_wide_bind = options.allow_insecure});
   if (!context.ok()) return std::move(context).error();
+  auto zap = bind_zap(*context);
+  if (!zap.ok()) return std::move(zap).error();
   auto clients = bind_clients(*context, plan.topology);
   if (!clients.ok()) return std::move(clients).error();
   const transport::LinkLimits limits = link_limits(plan.topology.links.settings());
@@ -211,23 +251,16 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   if (!tap.ok()) return std::move(tap).error();
   auto results = bind_results(*context, plan, directory->path());
   if (!results.ok()) return std::move(results).error();
-  std::unique_ptr<transport::RouterSocket> control;
-  if (const std::string address = control_bind_address(plan, directory->path()); !address.empty()) {
-    auto bound = bind_control(*context, address, plan.topology.links);
-    if (!bound.ok()) return std::move(bound).error();
-    control = std::make_unique<transport::RouterSocket>(std::move(*bound));
-  }
-  std::shared_ptr<metrics::Endpoint> endpoint;
-  if (plan.topology.metrics.is_on()) {
-    auto started = metrics::Endpoint::start(plan.topology.metrics.bind);
-    if (!started.ok()) return std::move(started).error();
-    endpoint = std::move(*started);
-  }
+  auto control = bind_control(*context, plan, directory->path());
+  if (!control.ok()) return std::move(control).error();
+  auto endpoint = start_endpoint(plan.topology.metrics);
+  if (!endpoint.ok()) return std::move(endpoint).error();
 
   auto parts = std::make_unique<Parts>(std::move(*directory));
+  parts->security = std::move(*security);
   parts->ingress_address = clients->address();
-  if (control != nullptr) parts->control_address = control->address();
-  parts->endpoint = std::move(endpoint);
+  if (*control != nullptr) parts->control_address = (*control)->address();
+  parts->endpoint = std::move(*endpoint);
   if (parts->endpoint != nullptr) parts->metrics_url = parts->endpoint->url();
   parts->system = std::make_unique<caf::actor_system>(parts->actor_config);
   parts->self = std::make_unique<caf::scoped_actor>(*parts->system);
@@ -240,6 +273,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   supervision.worker_program = options.worker_program;
   supervision.worker_log_level = options.worker_log_level;
   supervision.worker_log_format = options.worker_log_format;
+  supervision.allow_insecure = options.allow_insecure;
+  supervision.keys = WorkerKeys(parts->security, plan.encrypts_control());
   supervision.limits.silence_timeout = std::chrono::milliseconds(plan.topology.supervisor.stage_load_timeout_ms);
   const std::vector<SupervisedStage> stages = supervision.stages;
 
@@ -274,13 +309,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
                                                                       stream_config(plan.topology.ingress),
                                                                       model->text.tokenizer, batcher_list));
   const caf::actor supervisor =
-      system.spawn<SupervisorActor, caf::detached>(std::move(control), std::move(supervision));
+      system.spawn<SupervisorActor, caf::detached>(std::move(*control), std::move(supervision));
   std::vector<caf::actor> local_stages;
   for (const SupervisedStage& stage : stages) {
     const bool is_local = stage.place.kind == WorkerKind::kHead;
     local_stages.push_back(is_local ? system.spawn<StageActor, caf::detached>(*context, supervisor) : caf::actor());
   }
 
+  if (*zap != nullptr) parts->spawn_authenticator(std::move(*zap));
   parts->ingress = ingress;
   parts->actors.insert(parts->actors.begin(), supervisor);
   for (const caf::actor& stage : local_stages) {

@@ -28,6 +28,7 @@ struct EngineOptions {
   std::string worker_program = "/proc/self/exe";  // Runs "worker" for stages on host "spawn".
   std::string worker_log_level = "info";
   std::string worker_log_format = "text";
+  bool allow_insecure = false;  // Sockets without keys may listen beyond loopback.
 };
 
 class Engine {

@@ -105,6 +105,7 @@ void IngressActor::advance(TimePoint now) {
   if (ledger_.next_timer() <= now && has_room()) send(ledger_.on_timer(now), now);
   write_log(journal_.on_timer(now));
   if (tap_) tap_->on_timer(now);
+  failed_handshakes_.note(ports_->clients.failed_handshakes(), now);
   finish_drain();
 }
 
@@ -187,6 +188,7 @@ void IngressActor::report(TimePoint now) {
   snapshot.ledger = ledger_.stats();
   snapshot.dropped_total = ports_->clients.refused();
   if (tap_) snapshot.recording = tap_->counts();
+  snapshot.failed_handshakes_total = ports_->clients.failed_handshakes();
   snapshot.links.out = {{"tokenizer", ports_->to_tokenizer.stats(now)}, {"responder", ports_->to_responder.stats(now)}};
   snapshot.links.in = {{"responder", ports_->from_responder.stats()}};
   caf::anon_send(report_to(), std::move(snapshot));

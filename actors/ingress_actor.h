@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "actors/control_messages.h"
+#include "actors/failed_handshakes.h"
 #include "actors/polling_actor.h"
 #include "actors/ports.h"
 #include "actors/recording_tap.h"
@@ -58,6 +59,7 @@ class IngressActor final : public PollingActor {
   Ledger ledger_;
   IngressJournal journal_;
   std::unique_ptr<RecordingTap> tap_;
+  FailedHandshakes failed_handshakes_{"ingress"};
   caf::actor engine_;
   Epoch ended_epoch_{0};  // Of the last loss: its late news of being up are stale.
   bool is_available_ = false;

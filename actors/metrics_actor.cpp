@@ -22,6 +22,8 @@ caf::message_handler MetricsActor::make_behavior() {
           [=, this](const metrics::RouterSnapshot& snapshot) { keep(latest_.router, snapshot); },
           [=, this](const metrics::BatcherSnapshot& snapshot) { keep(latest_.batchers[snapshot.replica], snapshot); },
           [=, this](const metrics::ResponderSnapshot& snapshot) { keep(latest_.responder, snapshot); },
+          [=, this](const metrics::SupervisorSnapshot& snapshot) { keep(latest_.supervisor, snapshot); },
+          [=, this](const metrics::AuthenticatorSnapshot& snapshot) { keep(latest_.authenticator, snapshot); },
           [=, this](const StageStats& stats) {
             if (stats.stage < latest_.stages.size()) keep(latest_.stages[stats.stage], stats);
           }};

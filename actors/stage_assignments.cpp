@@ -1,6 +1,7 @@
 #include "actors/stage_assignments.h"
 
 #include "base/check.h"
+#include "transport/curve/curve_address.h"
 
 namespace sluice::actors {
 
@@ -21,18 +22,19 @@ WorkerKind kind_of(Host::Kind kind) {
   return WorkerKind::kNamed;
 }
 
-LinkTransport transport_into(const Plan& plan, const std::string& to, const std::string& from) {
+const topology::LinkPlan& link_between(const Plan& plan, const std::string& from, const std::string& to) {
   for (const topology::LinkPlan& link : plan.links) {
-    if (link.to == to && link.from == from) return link.transport;
+    if (link.to == to && link.from == from) return link;
   }
   check_failed(__FILE__, __LINE__, "the plan names every link", from + " to " + to);
 }
 
-std::string bind_address(LinkTransport transport, const std::string& directory, const std::string& name) {
+std::string bind_address(LinkTransport transport, const std::string& directory, const std::string& name,
+                         const std::string& host = "127.0.0.1") {
   switch (transport) {
     case LinkTransport::kInproc: return "inproc://" + name;
     case LinkTransport::kIpc: return "ipc://" + directory + "/" + name;
-    case LinkTransport::kTcp: return "tcp://127.0.0.1:*";
+    case LinkTransport::kTcp: return "tcp://" + host + ":*";
   }
   return {};
 }
@@ -41,18 +43,27 @@ std::string actor_name(const topology::StagePlan& stage) {
   return "stage " + name_of(stage);
 }
 
-// Of the links between ranks, which are all of the slowest kind that any two of them need.
-std::string exchange_address(const Plan& plan, Ranks ranks, const topology::StagePlan& rank,
+// Of a link whose receiver is on this machine (a worker elsewhere puts its own host in the place of 127.0.0.1).
+std::string link_address(const Plan& plan, const topology::LinkPlan& link, bool is_here, const std::string& directory,
+                         const std::string& name) {
+  const std::string host = is_here && link.is_remote ? plan.host_for_links() : "127.0.0.1";
+  return transport::bind_address(bind_address(link.transport, directory, name, host), link.is_encrypted);
+}
+
+// Of the links into a rank from the others of its stage, which are all of the kind that the furthest of them needs.
+std::string exchange_address(const Plan& plan, Ranks ranks, const topology::StagePlan& rank, bool is_here,
                              const std::string& directory) {
   if (rank.shard.is_whole() || meet_in_memory(ranks)) return {};
-  LinkTransport slowest = LinkTransport::kIpc;
-  for (const topology::StagePlan& a : ranks) {
-    for (const topology::StagePlan& b : ranks) {
-      if (a.shard.rank == b.shard.rank) continue;
-      if (transport_into(plan, actor_name(b), actor_name(a)) == LinkTransport::kTcp) slowest = LinkTransport::kTcp;
-    }
+  const topology::LinkPlan* furthest = nullptr;
+  for (const topology::StagePlan& peer : ranks) {
+    if (peer.shard.rank == rank.shard.rank) continue;
+    const topology::LinkPlan& link = link_between(plan, actor_name(peer), actor_name(rank));
+    const auto distance = [](const topology::LinkPlan& one) { return std::pair(one.is_remote, one.transport); };
+    if (furthest == nullptr || distance(link) > distance(*furthest)) furthest = &link;
   }
-  return bind_address(slowest, directory, "exchange-" + name_of(rank) + "-{peer}-epoch-{epoch}");
+  topology::LinkPlan link = *furthest;
+  link.transport = std::max(link.transport, LinkTransport::kIpc);
+  return link_address(plan, link, is_here, directory, "exchange-" + name_of(rank) + "-{peer}-epoch-{epoch}");
 }
 
 StageAssign make_assign(const Plan& plan, const topology::ReplicaPlan& replica, const topology::StagePlan& stage,
@@ -96,9 +107,10 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
         supervised.assign.stage = static_cast<std::uint32_t>(stages.size());
         supervised.assign.num_stages = plan.num_ranks();
         supervised.weights_bytes = rank.weights_bytes;
-        supervised.assign.input_address = bind_address(transport_into(plan, actor_name(rank), from), directory,
-                                                       "stage-" + name_of(rank) + "-epoch-{epoch}");
-        supervised.assign.exchange_address = exchange_address(plan, ranks, rank, directory);
+        supervised.assign.input_address =
+            link_address(plan, link_between(plan, from, actor_name(rank)), kind != WorkerKind::kNamed, directory,
+                         "stage-" + name_of(rank) + "-epoch-{epoch}");
+        supervised.assign.exchange_address = exchange_address(plan, ranks, rank, kind != WorkerKind::kNamed, directory);
         stages.push_back(std::move(supervised));
       }
       from = actor_name(ranks.front());
@@ -107,9 +119,14 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
   return stages;
 }
 
-bool can_be_bound_as(const std::string& assigned, const std::string& reported) {
-  const bool is_chosen = assigned.starts_with("tcp://") && reported.starts_with("tcp://");
-  return is_chosen || reported == assigned;
+bool can_be_bound_as(const std::string& assigned, const std::string& reported,
+                     const std::optional<transport::PublicKey>& key) {
+  const auto told = transport::parse_curve_address(assigned);
+  const auto bound = transport::parse_curve_address(reported);
+  if (!told.ok() || !bound.ok() || told->is_encrypted != bound->is_encrypted) return false;
+  if (bound->is_encrypted && (!key || bound->server_key != key)) return false;
+  const bool is_chosen = told->endpoint.starts_with("tcp://") && bound->endpoint.starts_with("tcp://");
+  return is_chosen || bound->endpoint == told->endpoint;
 }
 
 std::string for_peer(std::string exchange_address, std::uint32_t peer) {
@@ -122,15 +139,16 @@ std::string for_peer(std::string exchange_address, std::uint32_t peer) {
 
 std::string results_bind_address(const Plan& plan, std::uint32_t replica, const std::string& directory) {
   const std::string last = actor_name(plan.replicas[replica].ranks_by_stage().back().front());
-  return bind_address(transport_into(plan, batcher_name(plan, replica), last), directory,
+  return link_address(plan, link_between(plan, last, batcher_name(plan, replica)), true, directory,
                       "results-" + std::to_string(replica));
 }
 
 std::string control_bind_address(const Plan& plan, const std::string& directory) {
   if (!plan.needs_workers()) return {};
-  if (plan.waits_for_workers()) return plan.topology.supervisor.bind;
+  if (plan.waits_for_workers()) return transport::bind_address(plan.topology.supervisor.bind, plan.encrypts_control());
   const bool is_tcp = plan.topology.links.transport == topology::LinksTopology::Transport::kTcp;
-  return bind_address(is_tcp ? LinkTransport::kTcp : LinkTransport::kIpc, directory, "control");
+  return transport::bind_address(bind_address(is_tcp ? LinkTransport::kTcp : LinkTransport::kIpc, directory, "control"),
+                                 plan.encrypts_control());
 }
 
 }  // namespace sluice::actors

@@ -2,11 +2,13 @@
 // meet.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/supervisor_actor.h"
 #include "pipeline/topology/plan.h"
+#include "transport/curve/key.h"
 
 namespace sluice::actors {
 
@@ -16,8 +18,9 @@ std::vector<SupervisedStage> make_stages(const topology::Plan& plan, const std::
                                          const std::string& directory);
 
 // Whether a stage that was told to bind `assigned` can have bound `reported`, which a worker says: the same, except
-// that of tcp:// it chooses host and port.
-bool can_be_bound_as(const std::string& assigned, const std::string& reported);
+// that of tcp:// it chooses host and port; an encrypted one with the key by which we know the worker, and no other.
+bool can_be_bound_as(const std::string& assigned, const std::string& reported,
+                     const std::optional<transport::PublicKey>& key = std::nullopt);
 
 // An exchange_address for one peer.
 std::string for_peer(std::string exchange_address, std::uint32_t peer);

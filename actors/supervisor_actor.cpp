@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "actors/log.h"
+#include "actors/snapshot_messages.h"
 #include "actors/stage_assignments.h"
 #include "base/check.h"
 #include "transport/codec/control_codec.h"
@@ -101,9 +102,10 @@ void SupervisorActor::advance(TimePoint now) {
   if (control_ != nullptr) {
     while (auto incoming = control_->receive()) {
       if (incoming->follows_loss) lose_route(incoming->route, now);
-      take_worker_message(incoming->route, incoming->message, now);
+      take_worker_message(*incoming, now);
     }
     for (const transport::Route& route : control_->take_disconnected()) lose_route(route, now);
+    failed_handshakes_.note(control_->failed_handshakes(), now);
   }
   for (Membership& membership : memberships_) {
     if (membership.next_timer() <= now) membership.on_timer(now);
@@ -121,14 +123,14 @@ void SupervisorActor::close() {
   for (SupervisedStage& stage : settings_.stages) stage.local = nullptr;
 }
 
-void SupervisorActor::take_worker_message(const transport::Route& route, const transport::Message& message,
-                                          TimePoint now) {
-  Result<WorkerMessage> decoded = transport::decode_worker_message(message);
+void SupervisorActor::take_worker_message(const transport::RouterSocket::Incoming& incoming, TimePoint now) {
+  const transport::Route& route = incoming.route;
+  Result<WorkerMessage> decoded = transport::decode_worker_message(incoming.message);
   if (!decoded.ok()) {
     log_nonsense(decoded.error(), now);
     return;
   }
-  if (const auto* hello = std::get_if<WorkerHello>(&*decoded)) return take_hello(route, *hello, now);
+  if (const auto* hello = std::get_if<WorkerHello>(&*decoded)) return take_hello(incoming, *hello, now);
   const auto worker = worker_at(route);
   // It was given up, and does not know: it has to start over.
   if (!worker)
@@ -160,7 +162,8 @@ std::optional<Error> SupervisorActor::misbound(const std::string& worker, const 
   if (ready.stage >= settings_.stages.size()) return std::nullopt;
   const StageAssign& assign = settings_.stages[ready.stage].assign;
   const auto check = [&](const std::string& assigned, const std::string& reported) -> std::optional<Error> {
-    if (can_be_bound_as(with_epoch(assigned, ready.epoch), reported)) return std::nullopt;
+    if (can_be_bound_as(with_epoch(assigned, ready.epoch), reported, settings_.keys.key_of(worker)))
+      return std::nullopt;
     return Error{ErrorCode::kProtocolViolation, worker + " was told to bind " + assigned + " and bound another"};
   };
   if (auto error = check(assign.input_address, ready.input_address)) return error;
@@ -178,8 +181,11 @@ std::optional<Error> SupervisorActor::misbound(const std::string& worker, const 
   return std::nullopt;
 }
 
-void SupervisorActor::take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now) {
-  const Result<void> accepted = admit(hello, now);
+void SupervisorActor::take_hello(const transport::RouterSocket::Incoming& incoming, const WorkerHello& hello,
+                                 TimePoint now) {
+  const transport::Route& route = incoming.route;
+  Result<void> accepted = settings_.keys.take_hello(hello.name, incoming.peer);
+  if (accepted.ok()) accepted = admit(hello, now);
   if (!accepted.ok()) {
     log_nonsense(accepted.error(), now);
     return refuse(route, accepted.error());
@@ -281,9 +287,20 @@ bool SupervisorActor::carry_out_actions_of(std::uint32_t replica, TimePoint now)
 }
 
 void SupervisorActor::carry_out(std::uint32_t, const LaunchWorker& action, TimePoint now) {
-  auto child = ChildProcess::start(
-      settings_.worker_program, {"worker", "--connect", control_->address(), "--name", action.worker, "--log-level",
-                                 settings_.worker_log_level, "--log-format", settings_.worker_log_format, "--spawned"});
+  const auto address = transport::parse_curve_address(control_->address());
+  std::vector<std::string> arguments = {"worker",
+                                        "--connect",
+                                        address->endpoint,
+                                        "--name",
+                                        action.worker,
+                                        "--log-level",
+                                        settings_.worker_log_level,
+                                        "--log-format",
+                                        settings_.worker_log_format,
+                                        "--spawned"};
+  for (std::string& argument : settings_.keys.launch_arguments(action.worker)) arguments.push_back(std::move(argument));
+  if (settings_.allow_insecure) arguments.push_back("--insecure");
+  auto child = ChildProcess::start(settings_.worker_program, arguments);
   if (!child.ok()) return lose(action.worker, child.error().message, now);
   write_log(event(LogLevel::kInfo, "worker started").with("worker", action.worker).with("pid", child->pid()));
   children_.insert_or_assign(action.worker, std::move(*child));
@@ -305,6 +322,7 @@ void SupervisorActor::carry_out(std::uint32_t, const AssignStage& action, TimePo
   assign.exchange_address = with_epoch(assign.exchange_address, action.epoch);
   const caf::actor& local = settings_.stages[action.stage].local;
   if (const auto group = groups_.of(assign); group != nullptr && local) caf::anon_send(local, JoinGroup{group});
+  if (settings_.keys.is_on() && !settings_.stages[action.stage].local) tell_peer_keys(action.worker, now);
   tell_stage(action.worker, action.stage, assign, now);
 }
 
@@ -352,6 +370,24 @@ void SupervisorActor::tell_stage(const std::string& worker, std::uint32_t stage,
   if (route == routes_.end()) return;
   const Result<bool> sent = control_->send(route->second, transport::encode(HeadMessage{message}));
   if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
+}
+
+// It may lack those of a list that is broken just now: what it was told before stays in force.
+void SupervisorActor::tell_peer_keys(const std::string& worker, TimePoint now) {
+  const auto route = routes_.find(worker);
+  if (route == routes_.end()) return;
+  const Result<PeerKeys> peers = settings_.keys.peers_to_tell();
+  if (!peers.ok()) {
+    write_log(event(LogLevel::kError, "allow-list cannot be read").with("error", to_string(peers.error())));
+    return;
+  }
+  const Result<bool> sent = control_->send(route->second, transport::encode(HeadMessage{*peers}));
+  if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
+}
+
+void SupervisorActor::report(TimePoint) {
+  if (control_ == nullptr) return;
+  caf::anon_send(report_to(), metrics::SupervisorSnapshot{control_->failed_handshakes()});
 }
 
 void SupervisorActor::tell_availability(std::uint32_t replica) {

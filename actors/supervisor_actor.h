@@ -17,8 +17,10 @@
 
 #include "actors/child_process.h"
 #include "actors/control_messages.h"
+#include "actors/failed_handshakes.h"
 #include "actors/local_groups.h"
 #include "actors/polling_actor.h"
+#include "actors/worker_keys.h"
 #include "pipeline/log/line_rate.h"
 #include "pipeline/membership/membership.h"
 #include "transport/zmq/router_socket.h"
@@ -43,6 +45,8 @@ struct SupervisorSettings {
   std::string worker_log_level = "info";
   std::string worker_log_format = "text";
   MembershipLimits limits;
+  WorkerKeys keys;
+  bool allow_insecure = false;  // Of spawned workers; see EngineOptions.
 };
 
 struct SupervisorPeers {
@@ -69,15 +73,16 @@ class SupervisorActor final : public PollingActor {
   TimePoint next_timer() const override;
   void advance(TimePoint now) override;
   void close() override;
+  void report(TimePoint now) override;
 
  private:
   void begin_with(const Begin& begin);
-  void take_worker_message(const transport::Route& route, const transport::Message& message, TimePoint now);
+  void take_worker_message(const transport::RouterSocket::Incoming& incoming, TimePoint now);
   void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
   void pass_on(const std::string& worker, const StageStats& stats);
   // Why what the worker reports to have bound cannot be what it was told to.
   std::optional<Error> misbound(const std::string& worker, const StageReady& ready) const;
-  void take_hello(const transport::Route& route, const WorkerHello& hello, TimePoint now);
+  void take_hello(const transport::RouterSocket::Incoming& incoming, const WorkerHello& hello, TimePoint now);
   void note_progress(const std::string& worker, const LoadProgress& progress);
   void log_nonsense(const Error& error, TimePoint now);
   void refuse(const transport::Route& route, const Error& error);
@@ -102,6 +107,7 @@ class SupervisorActor final : public PollingActor {
   void carry_out(std::uint32_t replica, const LoadFailed& action, TimePoint now);
   template <class T>
   void tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now);
+  void tell_peer_keys(const std::string& worker, TimePoint now);
   void tell_availability(std::uint32_t replica);
 
   std::unique_ptr<transport::RouterSocket> control_;
@@ -113,6 +119,7 @@ class SupervisorActor final : public PollingActor {
   LocalGroups groups_;                              // Of the head's own ranks.
   std::vector<std::uint64_t> loaded_bytes_;         // By stage.
   LineRate nonsense_{1};                            // Messages ignored and workers refused.
+  FailedHandshakes failed_handshakes_{"supervisor"};
   bool has_begun_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "actors/worker_actor.h"
 
+#include "actors/authenticator_actor.h"
 #include "actors/log.h"
 #include "actors/stage_actor.h"
 #include "pipeline/model/shard.h"
@@ -65,7 +66,23 @@ void WorkerActor::advance(TimePoint now) {
   if (is_lost && is_registered()) {
     start_over({ErrorCode::kTransportLost, "the head was lost"}, now);
   }
+  if (is_shut_out()) return;
   if (!is_ended_ && hello_at_ <= now) say_hello(now);
+}
+
+// The head does not take our key: no try will help. Or handshakes break off, which may pass.
+bool WorkerActor::is_shut_out() {
+  if (!head_->refusal().empty()) {
+    end({ErrorCode::kInvalidConfig, "the head at " + head_->address() + " refuses us: " + head_->refusal()});
+    return true;
+  }
+  if (head_->broken_handshakes() > 0 && !has_told_of_handshakes_) {
+    has_told_of_handshakes_ = true;
+    write_log(event(LogLevel::kWarn, "handshake broke off")
+                  .with("head", head_->address())
+                  .with("hint", "the head goes away, or --head-key is not its key"));
+  }
+  return false;
 }
 
 // Not the head's any more: a named worker registers again.
@@ -94,6 +111,8 @@ void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
   } else if (const auto* connect = std::get_if<StageConnect>(&message)) {
     if (const auto stage = stages_.find(connect->stage); stage != stages_.end())
       caf::anon_send(stage->second, *connect);
+  } else if (const auto* keys = std::get_if<PeerKeys>(&message)) {
+    take_peer_keys(*keys);
   } else {
     const auto& release = std::get<StageRelease>(message);
     if (const auto stage = stages_.find(release.stage); stage != stages_.end()) caf::anon_send(stage->second, release);
@@ -131,6 +150,16 @@ void WorkerActor::take_refusal(const Error& error, TimePoint now) {
   if (!may_retry) end(error);
 }
 
+void WorkerActor::take_peer_keys(const PeerKeys& keys) {
+  if (!settings_.authenticator) return;
+  TrustedPeers trusted;
+  for (const PeerKey& peer : keys.peers) {
+    trusted.peers.emplace(transport::PublicKey{peer.public_key},
+                          transport::KeyOwner{transport::KeyRole::kWorker, peer.name});
+  }
+  caf::anon_send(settings_.authenticator, std::move(trusted));
+}
+
 caf::actor& WorkerActor::stage_actor(std::uint32_t stage) {
   const auto found = stages_.find(stage);
   if (found != stages_.end()) return found->second;
@@ -158,6 +187,7 @@ void WorkerActor::close() {
   for (const auto& [index, stage] : stages_) caf::anon_send(stage, Stop{});
   stages_.clear();
   head_.reset();
+  settings_.authenticator = nullptr;
   main_ = nullptr;
 }
 

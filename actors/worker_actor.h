@@ -2,9 +2,9 @@
 //
 // Owns:    the DEALER socket to the head, the stage actors of this process.
 // Thread:  its own.
-// Errors:  a refusal ends the worker, except that a name still taken is tried again for a while (the head may not have
-//          noticed yet that our predecessor died). When the head is lost, or gives us up, the stages are released; a
-//          named worker registers again, a spawned one ends.
+// Errors:  a refusal, of its key or by the head, ends the worker, except that a name still taken is tried again for a
+//          while (the head may not have noticed yet that our predecessor died). When the head is lost, or gives us up,
+//          the stages are released; a named worker registers again, a spawned one ends.
 #pragma once
 
 #include <map>
@@ -22,8 +22,9 @@ namespace sluice::actors {
 struct WorkerSettings {
   WorkerHello hello;
   bool is_spawned = false;
-  std::string model_path;  // Instead of the one in an assignment; empty: that.
-  std::string stage_host;  // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
+  std::string model_path;    // Instead of the one in an assignment; empty: that.
+  std::string stage_host;    // Where stages of this worker bind, for "tcp://127.0.0.1:*" in an assignment.
+  caf::actor authenticator;  // Is told whom our stages let in. Null: this process has no keys.
   Duration hello_interval = std::chrono::milliseconds(100);
   Duration refused_patience = std::chrono::seconds(10);
 };
@@ -52,6 +53,8 @@ class WorkerActor final : public PollingActor {
   void start_over(const Error& reason, TimePoint hello_at);
   void take_assignment(StageAssign assign);
   void take_refusal(const Error& error, TimePoint now);
+  void take_peer_keys(const PeerKeys& keys);
+  bool is_shut_out();
   caf::actor& stage_actor(std::uint32_t stage);
   void release_stages();
   void tell_head(const WorkerMessage& message);
@@ -65,6 +68,7 @@ class WorkerActor final : public PollingActor {
   LocalGroups groups_;
   TimePoint hello_at_{};  // never() once welcomed.
   std::optional<TimePoint> refused_since_;
+  bool has_told_of_handshakes_ = false;
   bool is_ended_ = false;
 };
 

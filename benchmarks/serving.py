@@ -47,7 +47,8 @@ class Serving:
         """Every sample by its name and labels, as a number."""
         with urllib.request.urlopen(self.addresses["metrics"]) as answer:
             lines = answer.read().decode().splitlines()
-        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+        samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in samples}
 
     def load(self, *flags):
         """The report of `sluice load FLAGS --json`, of which every request must have ended by itself."""

@@ -115,9 +115,7 @@ ExitCode converse(Conversation& conversation) {
 
 ExitCode run_chat(const ChatOptions& options) {
   const std::atomic<bool>& interrupted = interrupt_flag();
-  Result<transport::Client> client = transport::Client::connect(
-      options.common.connect,
-      {.client_name = "sluice-chat", .connect_timeout = std::chrono::milliseconds(options.common.connect_timeout_ms)});
+  Result<transport::Client> client = connect_engine(options.common, "sluice-chat");
   if (!client.ok()) return interrupted ? kExitInterrupted : report(client.error());
   Result<Generate> request = request_of(options.common, client->welcome().sampling_defaults);
   if (!request.ok()) {

@@ -98,9 +98,7 @@ ExitCode run_generate(const GenerateOptions& options) {
   }
   const std::atomic<bool>& interrupted = interrupt_flag();
   const SteadyClock clock;
-  Result<transport::Client> client = transport::Client::connect(
-      options.common.connect, {.client_name = "sluice-generate",
-                               .connect_timeout = std::chrono::milliseconds(options.common.connect_timeout_ms)});
+  Result<transport::Client> client = connect_engine(options.common, "sluice-generate");
   if (!client.ok()) return interrupted ? kExitInterrupted : fail(options, client.error());
 
   Result<Generate> request = request_of(options.common, client->welcome().sampling_defaults);

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/interrupt.h"
+#include "cli/key_options.h"
 #include "cli/verbs.h"
 #include "load/driver.h"
 #include "load/progress.h"
@@ -27,6 +28,7 @@ constexpr const char* kEraseLine = "\r\033[K";
 struct LoadOptions {
   load::LoadTarget target{.address = "tcp://127.0.0.1:5555"};
   std::uint32_t connect_timeout_ms = 5000;
+  KeyOptions keys;
   std::optional<double> rate;
   std::string steps;
   std::optional<std::uint32_t> closed;
@@ -151,6 +153,10 @@ ExitCode run_load_verb(const LoadOptions& options) {
 
   load::LoadTarget target = options.target;
   target.connect_timeout = std::chrono::milliseconds(options.connect_timeout_ms);
+  auto keys = read_keys(options.keys);
+  if (!keys) return report(keys.error());
+  target.keys = std::move(keys->keys);
+  target.server_key = keys->server_key;
   ProgressDisplay display(options.quiet);
   auto result = load::run_load(target, limits, *std::move(pace), source, interrupted,
                                [&](const load::Outcomes& outcomes, std::size_t in_flight, Duration elapsed) {
@@ -231,6 +237,7 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--connect", options->target.address, "Address of the engine")->capture_default_str();
   verb->add_option("--connect-timeout-ms", options->connect_timeout_ms, "How long to wait for an engine to answer")
       ->capture_default_str();
+  add_key_options(*verb, options->keys, "Options");
   verb->add_option("--connections", options->target.connections, "Connections, over which requests are spread")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();

@@ -14,15 +14,9 @@ using AddVerb = void (*)(CLI::App& app, ExitCode& exit_code);
 
 // In the order of --help. A new verb is one line here, one in verbs.h and a file.
 constexpr AddVerb kVerbs[] = {
-    sluice::cli::add_plan,
-    sluice::cli::add_serve,
-    sluice::cli::add_worker,
-    sluice::cli::add_generate,
-    sluice::cli::add_chat,
-    sluice::cli::add_load,
-    sluice::cli::add_top,
-    sluice::cli::add_inspect,
-    sluice::cli::add_replay,
+    sluice::cli::add_plan,   sluice::cli::add_serve,  sluice::cli::add_worker, sluice::cli::add_generate,
+    sluice::cli::add_chat,   sluice::cli::add_load,   sluice::cli::add_top,    sluice::cli::add_inspect,
+    sluice::cli::add_replay, sluice::cli::add_keygen,
 };
 
 constexpr const char* kFooter = R"(

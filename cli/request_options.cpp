@@ -54,6 +54,7 @@ void add_service_flags(CLI::App& verb, RequestOptions& options) {
   verb.add_option("--connect-timeout-ms", options.connect_timeout_ms, "How long to wait for an engine to answer")
       ->capture_default_str()
       ->group(kService);
+  add_key_options(verb, options.keys, kService);
   verb.add_option("--deadline-ms", options.request.deadline_ms, "Time for the whole request; 0: none")->group(kService);
   verb.add_option("--priority", options.request.priority, "-100 to 100; larger goes first")->group(kService);
   verb.add_option("--tenant", options.request.tenant, "Name carried with the request")->group(kService);
@@ -98,6 +99,17 @@ void add_request_options(CLI::App& verb, RequestOptions& options) {
   verb.add_option("--seed", options.seed, "Same seed, same text; drawn and reported if absent")->group(kSampling);
   add_output_flags(verb, options.request);
   add_service_flags(verb, options);
+}
+
+Result<transport::Client> connect_engine(const RequestOptions& options, const std::string& client_name) {
+  auto keys = read_keys(options.keys);
+  if (!keys.ok()) return std::move(keys).error();
+  transport::ClientOptions client;
+  client.client_name = client_name;
+  client.connect_timeout = std::chrono::milliseconds(options.connect_timeout_ms);
+  client.keys = std::move(keys->keys);
+  client.server_key = keys->server_key;
+  return transport::Client::connect(options.connect, client);
 }
 
 Result<std::optional<SamplingParams>> sampling_of(const SamplingFlags& flags, const SamplingParams& defaults) {

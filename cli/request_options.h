@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/messages/client.h"
+#include "cli/key_options.h"
+#include "transport/client/client.h"
 
 namespace CLI {
 class App;
@@ -33,6 +35,7 @@ struct SamplingFlags {
 struct RequestOptions {
   std::string connect = "tcp://127.0.0.1:5555";
   std::uint32_t connect_timeout_ms = 5000;
+  KeyOptions keys;
   SamplingFlags sampling;
   std::optional<std::uint64_t> seed;
   // All but prompt, sampling and seed.
@@ -41,6 +44,9 @@ struct RequestOptions {
 
 // Adds the flags to a verb; `options` outlives it.
 void add_request_options(CLI::App& verb, RequestOptions& options);
+
+// Connects to the engine as the flags say.
+Result<transport::Client> connect_engine(const RequestOptions& options, const std::string& client_name);
 
 // What the flags change of `defaults`; absent where they change nothing. kInvalidRequest: a malformed --logit-bias.
 Result<std::optional<SamplingParams>> sampling_of(const SamplingFlags& flags, const SamplingParams& defaults);

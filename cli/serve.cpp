@@ -1,7 +1,7 @@
 // sluice serve FILE: runs what a topology file describes, until it is told to stop.
 //
 // Standard output is for programs, a line per event, flushed at once:
-//   ingress tcp://127.0.0.1:5555      where clients connect
+//   ingress tcp://127.0.0.1:5555      where clients connect; behind "#curve=" the engine's public key, if it encrypts
 //   control tcp://127.0.0.1:5550      where workers connect, if the topology has any
 //   metrics http://127.0.0.1:9464/metrics    where metrics are scraped, unless the topology says "off"
 //   ready                             requests are taken (again)
@@ -28,6 +28,7 @@ struct ServeOptions {
   TopologySource source;
   LogOptions log;
   std::uint32_t drain_ms = 30'000;
+  bool allow_insecure = false;
 };
 
 // How far loading is, as a line of the terminal that rewrites itself; nothing where standard error is no terminal.
@@ -68,8 +69,9 @@ ExitCode run_serve(const ServeOptions& options) {
   std::atomic<bool>& interrupted = interrupt_flag();
   const Result<topology::Plan> plan = load_plan(options.source);
   if (!plan.ok()) return report(plan.error());
-  auto engine =
-      actors::Engine::start(*plan, {.worker_log_level = options.log.level, .worker_log_format = options.log.format});
+  auto engine = actors::Engine::start(*plan, {.worker_log_level = options.log.level,
+                                              .worker_log_format = options.log.format,
+                                              .allow_insecure = options.allow_insecure});
   if (!engine.ok()) return report(engine.error());
   std::cout << "ingress " << (*engine)->ingress_address() << '\n';
   if (!(*engine)->control_address().empty()) std::cout << "control " << (*engine)->control_address() << '\n';
@@ -107,6 +109,8 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   add_log_options(*verb, options->log);
   verb->add_option("--drain-ms", options->drain_ms, "How long Ctrl-C waits for running requests")
       ->capture_default_str();
+  verb->add_flag("--insecure", options->allow_insecure,
+                 "Listen beyond loopback without keys: whoever reaches the addresses can use and read everything");
   verb->footer(R"(
 Prints "ingress ADDRESS" first, "metrics URL", and "ready" once requests are taken. Stages on host "spawn" are started
 as processes of their own; stages on a named worker wait for `sluice worker`. Ctrl-C (SIGINT, SIGTERM) refuses new

@@ -35,5 +35,6 @@ void add_load(CLI::App& app, ExitCode& exit_code);
 void add_inspect(CLI::App& app, ExitCode& exit_code);
 void add_replay(CLI::App& app, ExitCode& exit_code);
 void add_top(CLI::App& app, ExitCode& exit_code);
+void add_keygen(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace sluice::cli

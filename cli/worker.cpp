@@ -34,7 +34,13 @@ void add_worker(CLI::App& app, ExitCode& exit_code) {
   verb->add_option("--name", flags->worker.name, "The worker's name in the topology file")->required();
   verb->add_option("--model", flags->worker.model,
                    "Model directory on this machine; default: the topology file's path");
-  verb->add_option("--host", flags->worker.host, "Loopback address of this worker's stages; default 127.0.0.1");
+  verb->add_option("--host", flags->worker.host,
+                   "Address at which its stages listen; default: that by which it reaches the head");
+  auto* key = verb->add_option("--key", flags->worker.key_file, "Its own secret key (sluice keygen)");
+  verb->add_option("--head-key", flags->worker.head_key_file, "The head's public key, unless the address names it")
+      ->needs(key);
+  verb->add_flag("--insecure", flags->worker.allow_insecure,
+                 "Listen beyond loopback without keys: whoever reaches the address can read and change what passes");
   add_log_options(*verb, flags->log);
   verb->add_flag("--spawned", flags->worker.is_spawned, "End with the head")->group("");
   verb->footer(R"(
@@ -42,8 +48,9 @@ Registers with the head and runs the stages that the topology file gives to its 
 the head goes away, and registers again when it is back. Needs the head's model, under the path in the topology file
 or --model.
 
-Example:
-  sluice worker --connect tcp://127.0.0.1:5550 --name worker-a)");
+Examples:
+  sluice worker --connect tcp://127.0.0.1:5550 --name worker-a
+  sluice worker --connect tcp://10.0.0.1:5550 --name worker-a --key worker-a.key --head-key head.pub)");
   verb->callback([flags, &exit_code] { exit_code = run(*flags); });
 }
 

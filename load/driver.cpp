@@ -143,16 +143,18 @@ void Driver::wait(TimePoint until) {
   poller_.wait(clock_, TimePoint::never());
 }
 
-Result<std::vector<Connection>> connect_all(const LoadTarget& target) {
-  const auto context = transport::Context::create();
-  if (!context) return context.error();
+std::string address_of(const LoadTarget& target) {
+  return target.server_key ? transport::address_of_server(target.address, *target.server_key) : target.address;
+}
+
+Result<std::vector<Connection>> connect_all(const LoadTarget& target, const transport::Context& context) {
   transport::ClientOptions options;
   options.client_name = "sluice-load";
   options.connect_timeout = target.connect_timeout;
-  options.context = *context;
+  options.context = context;
   std::vector<Connection> connections;
   for (std::uint32_t i = 0; i < target.connections; ++i) {
-    auto client = transport::Client::connect(target.address, options);
+    auto client = transport::Client::connect(address_of(target), options);
     if (!client) return std::move(client).error();
     connections.push_back({*std::move(client), {}, false});
   }
@@ -164,9 +166,11 @@ Result<std::vector<Connection>> connect_all(const LoadTarget& target) {
 Result<LoadReport> run_load(const LoadTarget& target, const RunLimits& limits, Pace pace, const RequestSource& source,
                             const std::atomic<bool>& interrupted, const OnProgress& on_progress) {
   SLUICE_CHECK_GT(target.connections, 0u);
-  auto connections = connect_all(target);
+  const auto context = transport::Context::create({.keys = target.keys});
+  if (!context) return context.error();
+  auto connections = connect_all(target, *context);
   if (!connections) return std::move(connections).error();
-  const auto stalled = StalledClients::open(target.address, target.stalled, target.connect_timeout);
+  const auto stalled = StalledClients::open(*context, address_of(target), target.stalled, target.connect_timeout);
   if (!stalled) return stalled.error();
   auto timer = WakeTimer::create();
   if (!timer) return timer.error();

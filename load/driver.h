@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "load/load_run.h"
 #include "load/report.h"
 #include "load/request_source.h"
+#include "transport/curve/key.h"
 
 namespace sluice::load {
 
@@ -25,7 +27,10 @@ struct LoadTarget {
   std::string address;
   std::uint32_t connections = 1;  // Each with a session of its own.
   Duration connect_timeout = std::chrono::seconds(5);
-  bool is_mock = false;       // Its answers must be those of base/mock_model.h.
+  bool is_mock = false;  // Its answers must be those of base/mock_model.h.
+  // Of an engine that encrypts; see transport::ClientOptions.
+  std::shared_ptr<const transport::KeyPair> keys;
+  std::optional<transport::PublicKey> server_key;
   std::uint32_t stalled = 0;  // Clients beside them that ask and never read (load/stalled_clients.h).
 };
 

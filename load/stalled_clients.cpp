@@ -45,15 +45,14 @@ bool send(transport::DealerSocket& socket, const ClientMessage& message, TimePoi
 
 }  // namespace
 
-Result<StalledClients> StalledClients::open(const std::string& address, std::uint32_t count, Duration timeout) {
-  const auto context = transport::Context::create();
-  if (!context) return context.error();
+Result<StalledClients> StalledClients::open(const transport::Context& context, const std::string& address,
+                                            std::uint32_t count, Duration timeout) {
   const SteadyClock clock;
   const TimePoint until = clock.now() + timeout;
   const transport::ReceiveLimits limits{.max_frames = 1, .max_message_bytes = 1u << 20};
   std::vector<transport::DealerSocket> sockets;
   for (std::uint32_t i = 0; i < count; ++i) {
-    auto socket = transport::DealerSocket::connect(*context, address, options_without_reading(), limits);
+    auto socket = transport::DealerSocket::connect(context, address, options_without_reading(), limits);
     if (!socket) return std::move(socket).error();
     sockets.push_back(*std::move(socket));
   }

@@ -20,7 +20,8 @@ namespace sluice::load {
 class StalledClients {
  public:
   // Connects so many and sends a request of each; waits until the last has been sent, not for any answer.
-  static Result<StalledClients> open(const std::string& address, std::uint32_t count, Duration timeout);
+  static Result<StalledClients> open(const transport::Context& context, const std::string& address, std::uint32_t count,
+                                     Duration timeout);
 
  private:
   explicit StalledClients(std::vector<transport::DealerSocket> sockets) : sockets_(std::move(sockets)) {}

@@ -55,6 +55,7 @@ std::vector<prometheus::MetricFamily> render(const EngineSnapshot& snapshot) {
   if (snapshot.responder) render_responder(*snapshot.responder, out);
   render_stages(snapshot, out);
   render_links(snapshot, out);
+  render_security(snapshot, out);
   return out.take();
 }
 

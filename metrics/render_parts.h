@@ -15,6 +15,7 @@ void render_router(const RouterSnapshot& router, Families& out);
 void render_batchers(const EngineSnapshot& snapshot, Families& out);
 void render_responder(const ResponderSnapshot& responder, Families& out);
 void render_stages(const EngineSnapshot& snapshot, Families& out);
+void render_security(const EngineSnapshot& snapshot, Families& out);
 void render_links(const EngineSnapshot& snapshot, Families& out);
 
 }  // namespace sluice::metrics

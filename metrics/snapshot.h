@@ -45,6 +45,7 @@ struct IngressSnapshot {
   bool is_up = false;
   LedgerStats ledger;
   std::uint64_t dropped_total = 0;  // Messages beyond the socket's limits.
+  std::uint64_t failed_handshakes_total = 0;
   RecordingCounts recording;
   ActorLinks links;
 };
@@ -82,6 +83,21 @@ struct ResponderSnapshot {
   ActorLinks links;
 };
 
+// Only where workers register.
+struct SupervisorSnapshot {
+  std::uint64_t failed_handshakes_total = 0;
+};
+
+// Only where links are encrypted: what became of the keys that were shown, by the kind of link.
+struct KeyCounts {
+  std::string link;
+  std::uint64_t admitted_total = 0;
+  std::uint64_t refused_total = 0;
+};
+struct AuthenticatorSnapshot {
+  std::vector<KeyCounts> links;
+};
+
 // What does not change while the engine lives.
 struct ReplicaFacts {
   std::string batcher;  // Its name: "batcher", or "batcher-1" of several.
@@ -113,6 +129,8 @@ struct EngineSnapshot {
   std::optional<RouterSnapshot> router;
   std::vector<std::optional<BatcherSnapshot>> batchers;
   std::optional<ResponderSnapshot> responder;
+  std::optional<SupervisorSnapshot> supervisor;
+  std::optional<AuthenticatorSnapshot> authenticator;
   std::vector<std::optional<StageStats>> stages;
 };
 

@@ -2,7 +2,7 @@
 // pair per worker, apart from the data links:
 //
 //   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress, StageStats (stats.h)
-//   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease
+//   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, PeerKeys
 //
 // A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
 // is assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
@@ -10,6 +10,7 @@
 // A stage of several ranks is assigned rank by rank: `stage` in these messages counts ranks, in the order of the plan.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -71,7 +72,7 @@ struct StageAssign {
   std::uint32_t pipeline_stage = 0;  // Which stage of the pipeline this is a rank of.
   std::uint32_t rank = 0;            // Below num_ranks.
   std::uint32_t num_ranks = 1;
-  std::string model_path;  // As the topology file has it; the worker may override the folder it lies in.
+  std::string model_path;               // As the topology file has it; the worker may override the folder it lies in.
   std::uint64_t model_fingerprint = 0;  // What the worker's must be (pipeline/model/fingerprint.h); 0: anything.
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
@@ -141,7 +142,21 @@ struct StageRelease {
   friend bool operator==(const StageRelease&, const StageRelease&) = default;
 };
 
+// Whose connections the stages of a worker take, where links between processes are encrypted. Comes before each
+// assignment, and replaces what came before.
+struct PeerKey {
+  std::string name;  // Of the process: "head", or a worker's.
+  std::array<std::uint8_t, 32> public_key{};
+
+  friend bool operator==(const PeerKey&, const PeerKey&) = default;
+};
+struct PeerKeys {
+  std::vector<PeerKey> peers;
+
+  friend bool operator==(const PeerKeys&, const PeerKeys&) = default;
+};
+
 using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress, StageStats>;
-using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease>;
+using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, PeerKeys>;
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "pipeline/model/decoder_tensors.h"
+#include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
 namespace {
@@ -200,12 +201,20 @@ LinkTransport transport_between(const LinksTopology& links, const LinkEnd& a, co
   return links.transport == LinksTopology::Transport::kIpc ? LinkTransport::kIpc : LinkTransport::kTcp;
 }
 
+bool is_encrypted(const SecurityTopology& security, const LinkPlan& link) {
+  if (!security.is_on() || link.transport == LinkTransport::kInproc) return false;
+  return security.local || (link.is_remote && security.stages);
+}
+
 // In the order of a request's way; see base/messages/pipeline.h.
 std::vector<LinkPlan> plan_links(const Plan& plan) {
   std::vector<LinkPlan> links;
   const auto add = [&](const LinkEnd& from, const LinkEnd& to) {
     const LinksTopology& settings = plan.topology.links;
-    links.push_back({from.name, to.name, transport_between(settings, from, to), settings.window()});
+    LinkPlan link{from.name, to.name, transport_between(settings, from, to), settings.window()};
+    link.is_remote = link.transport == LinkTransport::kTcp && (from.is_remote || to.is_remote);
+    link.is_encrypted = is_encrypted(plan.topology.security, link);
+    links.push_back(std::move(link));
   };
   add({"ingress"}, {"tokenizer"});
   add({"ingress"}, {"responder"});
@@ -292,8 +301,20 @@ void add_notes(const Plan& plan, const ReplicaPlan& replica, std::vector<std::st
   for (const StagePlan& stage : replica.stages) {
     if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
     notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
-                    " --name " + stage.worker);
+                    " --name " + stage.worker +
+                    (plan.encrypts_control() ? " --key " + stage.worker + ".key --head-key HEAD.pub" : ""));
   }
+}
+
+void note_wide_binds(const Plan& plan, std::vector<std::string>& notes) {
+  const auto note = [&](const std::string& what, const std::string& address, bool is_encrypted) {
+    if (is_encrypted || !is_beyond_loopback(address)) return;
+    notes.push_back(what + " " + address +
+                    " is beyond loopback and has no keys: serve refuses it but for --insecure (docs/SECURITY.md)");
+  };
+  const SecurityTopology& security = plan.topology.security;
+  note("[ingress] bind", plan.topology.ingress.bind, security.is_on() && security.ingress);
+  if (plan.waits_for_workers()) note("[supervisor] bind", plan.topology.supervisor.bind, plan.encrypts_control());
 }
 
 std::vector<std::string> make_notes(const Plan& plan) {
@@ -308,6 +329,7 @@ std::vector<std::string> make_notes(const Plan& plan) {
   if (plan.has_router() && plan.topology.router.policy == RoutePolicy::kPrefixAffinity && !batcher.prefix_cache) {
     notes.push_back("prefix_affinity without prefix_cache: replicas reuse nothing of what the router sends together");
   }
+  note_wide_binds(plan, notes);
   return notes;
 }
 
@@ -379,6 +401,26 @@ std::uint32_t Plan::num_ranks() const {
 
 bool Plan::waits_for_workers() const {
   return has_stage(*this, [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
+}
+
+std::set<std::string> Plan::spawned_workers() const {
+  std::set<std::string> names;
+  for (const ReplicaPlan& replica : replicas) {
+    for (const StagePlan& stage : replica.stages) {
+      if (stage.place.host.kind == Host::Kind::kSpawn) names.insert(stage.worker);
+    }
+  }
+  return names;
+}
+
+bool Plan::encrypts_control() const {
+  const SecurityTopology& security = topology.security;
+  return security.is_on() && needs_workers() && security.control && (waits_for_workers() || security.local);
+}
+
+std::string Plan::host_for_links() const {
+  const std::string_view host = tcp_host(topology.supervisor.bind);
+  return waits_for_workers() && !host.empty() ? std::string(host) : "127.0.0.1";
 }
 
 bool Plan::needs_workers() const {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,8 @@ struct LinkPlan {
   std::string to;
   LinkTransport transport = LinkTransport::kInproc;
   LinkWindow window;
+  bool is_remote = false;  // Between hosts, perhaps.
+  bool is_encrypted = false;
 
   friend bool operator==(const LinkPlan&, const LinkPlan&) = default;
 };
@@ -84,8 +87,14 @@ struct Plan {
   std::uint32_t num_ranks() const;  // Of all stages of all replicas.
   // Whether any stage runs outside the head, so that the supervisor has to listen for workers.
   bool needs_workers() const;
+  // The names of the processes that the head starts.
+  std::set<std::string> spawned_workers() const;
   // Whether any of those starts by itself and registers at supervisor.bind; spawned ones are told where.
   bool waits_for_workers() const;
+  // Whether workers register over an encrypted link: spawned ones have keys then, too.
+  bool encrypts_control() const;
+  // Where this process and those that it starts bind links that another host has to reach.
+  std::string host_for_links() const;
 };
 
 // Of a replica's batcher: "batcher", or "batcher 1" of several.

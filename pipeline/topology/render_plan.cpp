@@ -100,7 +100,14 @@ std::string render_facts(const Plan& plan) {
     rows.push_back({"KV cache", render_blocks(plan.replicas.front(), batcher)});
   }
   rows.push_back({"metrics", topology.metrics.bind});
-  if (plan.waits_for_workers()) rows.push_back({"workers", "register at " + topology.supervisor.bind});
+  if (plan.waits_for_workers()) {
+    rows.push_back(
+        {"workers", "register at " + topology.supervisor.bind + (plan.encrypts_control() ? ", encrypted" : "")});
+  }
+  if (topology.security.is_on()) {
+    rows.push_back({"security", std::string("clients ") + (topology.security.ingress ? "encrypted" : "plain") +
+                                    ", key " + topology.security.key + ", allow-list " + topology.security.allow});
+  }
   return render_table(rows);
 }
 
@@ -130,7 +137,8 @@ std::string render_stages(const Plan& plan) {
 std::string render_links(const Plan& plan) {
   std::vector<Row> rows = {{"link", "", "travels", "messages", "bytes"}};
   for (const LinkPlan& link : plan.links) {
-    rows.push_back({link.from, "-> " + link.to, std::string(to_string(link.transport)),
+    rows.push_back({link.from, "-> " + link.to,
+                    std::string(to_string(link.transport)) + (link.is_encrypted ? ", encrypted" : ""),
                     std::to_string(link.window.messages), human_bytes(link.window.bytes)});
   }
   return render_table(rows);

@@ -31,7 +31,7 @@ struct ModelTopology {
 
 // [ingress]
 struct IngressTopology {
-  std::string bind = "tcp://127.0.0.1:5555";     // "tcp://LOOPBACK:PORT" ("*": any free port) or "ipc://PATH".
+  std::string bind = "tcp://127.0.0.1:5555";     // "tcp://HOST:PORT" ("*": any free port) or "ipc://PATH".
   std::uint32_t max_requests = 256;              // Admission credits: requests in the engine at a time.
   std::uint64_t max_queued_prompt_tokens = 0;    // Of requests without output; 0: 4096 for each of max_requests.
   std::uint32_t client_window_tokens = 512;      // Computed ahead of a client that grants no credit.
@@ -174,6 +174,20 @@ struct RecordTopology {
   friend bool operator==(const RecordTopology&, const RecordTopology&) = default;
 };
 
+// [security]
+struct SecurityTopology {
+  std::string key;    // File of the head's own secret key; empty: nothing is encrypted.
+  std::string allow;  // File of the keys that may connect.
+  bool ingress = true;
+  bool control = true;
+  bool stages = true;  // Data between hosts; needs control, over which the keys travel.
+  bool local = false;  // Also what stays on this machine ("all").
+
+  bool is_on() const { return !key.empty(); }
+
+  friend bool operator==(const SecurityTopology&, const SecurityTopology&) = default;
+};
+
 struct Topology {
   ModelTopology model;
   MockCosts mock;  // [mock]: what a step takes on each stage, with weights = "mock".
@@ -191,6 +205,7 @@ struct Topology {
 
   // One of those above: what the file's stages stand for, or its replicas.
   std::vector<ReplicaTopology> all_replicas() const;
+  SecurityTopology security;
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };

@@ -12,6 +12,7 @@
 #include "pipeline/topology/config_schema.h"
 #include "pipeline/topology/record_section.h"
 #include "pipeline/topology/replica_sections.h"
+#include "pipeline/topology/security_section.h"
 #include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
@@ -169,7 +170,7 @@ std::vector<Field<LinksTopology>> links_fields() {
 
 std::vector<Field<SupervisorTopology>> supervisor_fields() {
   using S = SupervisorTopology;
-  return {text("bind", &S::bind, bind_complaint),
+  return {text("bind", &S::bind, supervisor_bind_complaint),
           whole_number("stage_step_timeout_ms", &S::stage_step_timeout_ms, 10, 24 * kHourMs),
           whole_number("stage_load_timeout_ms", &S::stage_load_timeout_ms, 100, 24 * kHourMs)};
 }
@@ -267,8 +268,8 @@ std::vector<Field<TopologyDraft>> topology_fields() {
           part("metrics", "[metrics]", &Topology::metrics, metrics_fields()),
           table("tokenizer", "[tokenizer]", &D::tokenizer, service_fields()),
           table("responder", "[responder]", &D::responder, service_fields()),
-          unsupported<D>("security", "[security]"),
-          part("record", "[record]", &Topology::record, record_fields())};
+          part("record", "[record]", &Topology::record, record_fields()),
+          part("security", "[security]", &Topology::security, security_fields())};
 }
 
 // ---- checks across stages -------------------------------------------------------------------------------------------
@@ -382,6 +383,7 @@ Result<Topology> load_topology(const std::filesystem::path& path, Overrides over
   if (!content.ok()) return content.error();
   Result<TopologyDraft> draft = parse_draft(*content, path.string(), overrides);
   if (!draft.ok()) return std::move(draft).error();
+  resolve_paths(path.parent_path(), draft->topology.security);
 
   const std::filesystem::path written = draft->topology.model.path;
   // An absolute path stays what it is when appended to a folder.

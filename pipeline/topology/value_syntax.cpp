@@ -126,14 +126,32 @@ std::optional<std::string> bind_complaint(std::string_view address) {
     return std::nullopt;
   }
   const std::size_t colon = address.rfind(':');
-  if (!address.starts_with("tcp://") || colon < 6) return is + ", not 'tcp://127.0.0.1:PORT' or 'ipc://PATH'";
+  if (!address.starts_with("tcp://") || colon < 6) return is + ", not 'tcp://HOST:PORT' or 'ipc://PATH'";
   const std::string_view port = address.substr(colon + 1);
   if (port != "*" && !parse_number<std::uint16_t>(port))
     return is + ": the port is 0 to 65535, or '*' for any free one";
-  if (!is_loopback(address.substr(6, colon - 6))) {
-    return is + ": listening beyond loopback needs keys ([security]), which are not supported yet";
+  // Whether it may lie beyond loopback is decided where it is bound: that takes keys, or --insecure.
+  if (colon == 6) return is + ", without a host";
+  return std::nullopt;
+}
+
+std::optional<std::string> supervisor_bind_complaint(std::string_view address) {
+  if (const auto complaint = bind_complaint(address)) return complaint;
+  for (const std::string_view every : {"tcp://0.0.0.0:", "tcp://*:", "tcp://[::]:"}) {
+    if (!address.starts_with(every)) continue;
+    return "is " + in_quotes(address) + ": name one address of this host, at which workers reach its links as well";
   }
   return std::nullopt;
+}
+
+std::string_view tcp_host(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  return address.starts_with("tcp://") && colon > 6 ? address.substr(6, colon - 6) : std::string_view();
+}
+
+bool is_beyond_loopback(std::string_view address) {
+  const std::string_view host = tcp_host(address);
+  return !host.empty() && !is_loopback(host);
 }
 
 std::optional<std::string> metrics_bind_complaint(std::string_view address) {

@@ -27,9 +27,14 @@ Result<LayerRange> parse_layers(std::string_view text);
 // "HOST/DEVICE". The host "any" and devices other than cpu:0 are refused as not supported yet.
 Result<RankPlace> parse_rank_place(std::string_view text);
 
-// What is wrong with an address to bind, if anything: "tcp://LOOPBACK:PORT", the port a number or "*", or "ipc://PATH".
-// Beyond loopback is refused as long as there are no keys.
+// What is wrong with an address to bind, if anything: "tcp://HOST:PORT", the port a number or "*", or "ipc://PATH".
 std::optional<std::string> bind_complaint(std::string_view address);
+// The same where workers register: one address of this host, not all of them.
+std::optional<std::string> supervisor_bind_complaint(std::string_view address);
+// The host of "tcp://HOST:PORT"; empty for other addresses.
+std::string_view tcp_host(std::string_view address);
+// Whether other hosts can reach it.
+bool is_beyond_loopback(std::string_view address);
 
 // The same for metrics: "http://LOOPBACK:PORT" with an IPv4 address or localhost, or "off".
 std::optional<std::string> metrics_bind_complaint(std::string_view address);

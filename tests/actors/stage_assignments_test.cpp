@@ -5,6 +5,7 @@
 #include "pipeline/model/model_config.h"
 #include "pipeline/topology/topology_parser.h"
 #include "tests/support/paths.h"
+#include "transport/curve/curve_address.h"
 
 namespace sluice::actors {
 namespace {
@@ -70,6 +71,26 @@ TEST_SUITE("actors/stage_assignments") {
     CHECK(can_be_bound_as("tcp://127.0.0.1:*", "tcp://127.0.0.2:40000"));
     CHECK_FALSE(can_be_bound_as("ipc:///run/x/stage-1", "inproc://ingress-tokenizer"));
     CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*", "ipc:///run/x/results"));
+    transport::PublicKey key;
+    transport::PublicKey other;
+    other.bytes[0] = 1;
+    const std::string bound = transport::address_of_server("tcp://10.0.0.2:40000", key);
+    CHECK(can_be_bound_as("tcp://127.0.0.1:*#curve", bound, key));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*#curve", bound, other));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*#curve", bound));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*#curve", "tcp://10.0.0.2:40000", key));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*#curve", "tcp://10.0.0.2:40000#curve", key));
+    CHECK_FALSE(can_be_bound_as("tcp://127.0.0.1:*", bound, key));
+  }
+
+  TEST_CASE("hosts with keys: links of the head are bound where workers register, all are marked as encrypted") {
+    const auto plan = plan_of("workers-on-hosts-curve.toml");
+    const auto stages = make_stages(plan, "avx2", "/run/x");
+    CHECK(stages[0].assign.input_address == "inproc://stage-0-epoch-{epoch}");
+    CHECK(stages[1].assign.input_address == "tcp://127.0.0.1:*#curve");
+    CHECK(stages[2].assign.input_address == "tcp://127.0.0.1:*#curve");
+    CHECK(results_bind_address(plan, 0, "/run/x") == "tcp://10.0.0.1:*#curve");
+    CHECK(control_bind_address(plan, "/run/x") == "tcp://10.0.0.1:5550#curve");
   }
 
   TEST_CASE("a named worker is reached over tcp, and connects where the topology says") {

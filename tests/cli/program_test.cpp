@@ -13,6 +13,7 @@
 
 #include "tests/cli/program.h"
 #include "tests/support/paths.h"
+#include "tests/support/temp_directory.h"
 
 namespace sluice {
 namespace {
@@ -55,7 +56,7 @@ TEST_SUITE("cli/program") {
   }
 
   TEST_CASE("help: every verb has its own with an example") {
-    for (const std::string verb : {"plan", "serve", "worker", "generate", "chat"}) {
+    for (const std::string verb : {"plan", "serve", "worker", "generate", "chat", "keygen"}) {
       const Outcome outcome = run(verb + " --help");
       CHECK(outcome.exit_code == 0);
       CHECK(contains(outcome.out, "  sluice " + verb));
@@ -72,6 +73,20 @@ TEST_SUITE("cli/program") {
       CAPTURE(arguments);
       CHECK(run(arguments).exit_code == 2);
     }
+  }
+
+  TEST_CASE("keygen: writes a pair, prints the public key, and never overwrites one") {
+    const test::TempDirectory folder;
+    const std::vector<std::string> arguments = {"keygen", "alice", "--out", folder.path().string()};
+    const Outcome made = test::run_program(arguments);
+    CHECK(made.exit_code == 0);
+    std::ifstream file(folder.path() / "alice.pub");
+    CHECK(made.out == std::string(std::istreambuf_iterator<char>(file), {}));
+    CHECK(made.out.starts_with("public "));
+    const Outcome again = test::run_program(arguments);
+    CHECK(again.exit_code == 78);
+    CHECK(contains(again.err, "alice.key: File exists"));
+    CHECK(run("keygen ../alice").exit_code == 78);
   }
 
   TEST_CASE("plan: prints a plan and exits with 0") {

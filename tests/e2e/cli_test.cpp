@@ -243,6 +243,7 @@ TEST_SUITE("e2e/cli") {
       CAPTURE(entry.path());
       std::ifstream file(entry.path());
       std::string toml{std::istreambuf_iterator<char>(file), {}};
+      if (toml.find("[security]") != std::string::npos) continue;  // With its hosts and keys: hosts_test.cpp.
       toml = replace(toml, "\"../", "\"" + source_path("").string());
       toml = replace(toml, "bind = \"tcp://127.0.0.1:5555\"", "bind = \"tcp://127.0.0.1:*\"");
       toml = replace(toml, "bind = \"tcp://127.0.0.1:5550\"", "bind = \"tcp://127.0.0.1:*\"");

@@ -37,6 +37,7 @@ Conversation::Conversation(const EngineUnderTest& engine, std::optional<SessionT
   auto client = transport::Client::connect(engine.ingress(), options);
   if (!client.ok()) FAIL(to_string(client.error()));
   client_ = std::move(*client);
+  welcome_ = client_->welcome();
 }
 
 void Conversation::generate(const Generate& request) {

@@ -34,7 +34,7 @@ class Conversation {
   explicit Conversation(const EngineUnderTest& engine, std::optional<SessionToken> session = {},
                         std::optional<transport::Context> context = {});
 
-  const Welcome& welcome() const { return client_->welcome(); }
+  const Welcome& welcome() const { return welcome_; }  // Also after close().
 
   void generate(const Generate& request);
   // The same request again: attaches.
@@ -75,6 +75,7 @@ class Conversation {
   Attachment* live(const std::string& id);
 
   std::optional<transport::Client> client_;
+  Welcome welcome_;
   std::map<std::string, Attachment> attachments_;
   std::vector<Failed> refusals_;
   int settled_ = 0;

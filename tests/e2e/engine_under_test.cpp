@@ -42,6 +42,7 @@ std::string TopologyText::toml() const {
     for (std::size_t at = 0; (at = ranks.find(", ", at)) != std::string::npos; at += 4) ranks.replace(at, 2, "\", \"");
     out << "[[stage]]\nlayers = \"" << stage.layers << "\"\nranks = [\"" << ranks << "\"]\n";
   }
+  out << tables;
   return out.str();
 }
 

@@ -49,6 +49,7 @@ struct TopologyText {
   std::uint32_t link_window_messages = 64;
   std::string record_path;  // Empty: nothing is recorded.
   std::string as_written;   // Where there is any, it is the file, and the rest does not matter.
+  std::string tables;       // Further ones, as they are written.
 
   std::string toml() const;
 };

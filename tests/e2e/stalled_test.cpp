@@ -102,7 +102,8 @@ TEST_SUITE("e2e/stalled") {
     const auto descriptors = descriptors_of(engine, processes);
     const std::uint64_t before_bytes = resident_bytes(processes);
     {
-      const auto stalled = StalledClients::open(engine.ingress(), kPatient, kPatience);
+      const transport::Context context = transport::Context::create().value();
+      const auto stalled = StalledClients::open(context, engine.ingress(), kPatient, kPatience);
       REQUIRE(stalled.ok());
       std::deque<RawClient> greedy_clients;
       for (std::uint32_t i = 0; i < kGreedy; ++i) greedy_clients.emplace_back(engine.ingress()).send(Hello{});

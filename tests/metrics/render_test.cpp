@@ -57,6 +57,9 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   responder.counts.failed_total.add(ErrorCode::kStageLost);
   responder.links = links_of({"ingress", "batcher"}, {"ingress", "tokenizer", "batcher"});
   snapshot.responder = responder;
+  snapshot.ingress->failed_handshakes_total = 21;
+  snapshot.supervisor = SupervisorSnapshot{22};
+  snapshot.authenticator = AuthenticatorSnapshot{{{"ingress", 23, 24}, {"control", 25, 26}, {"stages", 27, 28}}};
   for (std::size_t i = 0; i < num_stages; ++i) {
     const std::string before = i == 0 ? "batcher" : "stage-" + std::to_string(i - 1);
     const std::string after = i + 1 == num_stages ? "batcher" : "stage-" + std::to_string(i + 1);
@@ -147,6 +150,9 @@ TEST_SUITE("metrics/render") {
     CHECK(sample(samples, "sluice_stage_info{" + stage + "}") == 1);
     CHECK(sample(samples, "sluice_process_resident_bytes{process=\"head\"}") == 1000);
     CHECK(sample(samples, "sluice_process_resident_bytes{process=\"stage-1\"}") == 3001);
+    CHECK(sample(samples, "sluice_handshakes_failed_total{link=\"ingress\"}") == 21);
+    CHECK(sample(samples, "sluice_handshakes_failed_total{link=\"control\"}") == 22);
+    CHECK(sample(samples, "sluice_keys_checked_total{link=\"control\",outcome=\"refused\"}") == 26);
     CHECK(sample(samples, "sluice_link_stalled_seconds_total{from=\"batcher\",to=\"stage-0\"}") == 4);
     CHECK(sample(samples, "sluice_link_held_bytes{from=\"stage-1\",to=\"batcher\"}") == 12);
   }
@@ -214,7 +220,8 @@ TEST_SUITE("metrics/render") {
       const std::size_t recording = 1 + 2 + 2 + 1;
       const std::size_t latencies = 3 * (23 + 2);
       const std::size_t stage = (7 + 23 + 2) * stages;
-      return engine + requests + queues + tokens + recording + latencies + stage + 12 * (stages + 8);
+      const std::size_t security = 2 + 6;
+      return engine + requests + queues + tokens + recording + latencies + stage + security + 12 * (stages + 8);
     };
     for (const std::size_t num_stages : {1u, 2u, 256u}) {
       CHECK(samples_of(full_snapshot(num_stages)).size() == bound(num_stages));

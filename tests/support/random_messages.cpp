@@ -278,7 +278,16 @@ HeadMessage RandomMessages::head_message(std::size_t kind) {
     case 1: return WorkerRefused{error()};
     case 2: return stage_assign();
     case 3: return StageConnect{{u64()}, u32(), texts(), texts()};
-    default: return StageRelease{u32()};
+    case 4: return StageRelease{u32()};
+    default: {
+      PeerKeys keys;
+      for (std::size_t count = below(4); count > 0; --count) {
+        PeerKey peer{text(), {}};
+        for (std::uint8_t& byte : peer.public_key) byte = static_cast<std::uint8_t>(below(256));
+        keys.peers.push_back(std::move(peer));
+      }
+      return keys;
+    }
   }
 }
 

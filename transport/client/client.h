@@ -27,14 +27,18 @@ struct ClientOptions {
   std::optional<SessionToken> session;                 // Resumes a session; absent: a new one.
   Duration connect_timeout = std::chrono::seconds(5);  // For connection and handshake together.
   DecodeLimits limits;                                 // Of the engine's messages.
-  std::optional<Context> context;                      // Shares its I/O threads with others; absent: one of its own.
+  // Of an engine that encrypts: our key pair and its public key, both or neither (the address may name the key, too).
+  std::shared_ptr<const KeyPair> keys;
+  std::optional<PublicKey> server_key;
+  // Shares its I/O threads, and its keys, with others; absent: one of its own.
+  std::optional<Context> context;
 };
 
 class Client {
  public:
   // Connects to "tcp://host:port" or "ipc://path" and exchanges Hello and Welcome; waits for an engine that is
-  // starting. kInvalidConfig: no such kind of address. kTransportLost: nobody answered in time. Else the engine's
-  // refusal.
+  // starting. kInvalidConfig: no such kind of address, or the engine does not take our key. kTransportLost: nobody
+  // answered in time. Else the engine's refusal.
   static Result<Client> connect(const std::string& address, const ClientOptions& options = {});
 
   Client(Client&&) noexcept;

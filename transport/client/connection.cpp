@@ -46,10 +46,11 @@ Error too_large(std::size_t bytes, std::size_t limit) {
 }  // namespace
 
 Result<ClientConnection> ClientConnection::open(const std::string& address, const ClientOptions& options) {
-  auto context = options.context ? Result<Context>(*options.context) : Context::create();
+  auto context = options.context ? Result<Context>(*options.context) : Context::create({.keys = options.keys});
   if (!context) return context.error();
   const ReceiveLimits limits{.max_frames = 1, .max_message_bytes = options.limits.message_bytes_max};
-  auto socket = DealerSocket::connect(*context, address, socket_options(options.limits), limits);
+  const std::string target = options.server_key ? address_of_server(address, *options.server_key) : address;
+  auto socket = DealerSocket::connect(*context, target, socket_options(options.limits), limits);
   if (!socket) return socket.error();
   ClientConnection connection(*std::move(socket), options.limits);
   if (const auto shaken = connection.shake_hands(options); !shaken) return shaken.error();
@@ -63,6 +64,10 @@ Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
   for (;;) {
     // An engine that goes away before its Welcome may be restarting: say hello to the next one.
     if (socket_.take_change() == DealerSocket::Change::kLost) is_sent = false;
+    if (!socket_.refusal().empty()) {
+      return Error{ErrorCode::kInvalidConfig,
+                   "the engine at " + socket_.address() + " refuses us: " + socket_.refusal()};
+    }
     if (!is_sent) is_sent = socket_.send(hello);
     auto received = take_message();
     if (!received) return received.error();
@@ -75,7 +80,7 @@ Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
       return Error{ErrorCode::kProtocolViolation, "the engine answered Hello with neither Welcome nor Failed"};
     }
     if (kClock.now() >= until) {
-      return Error{ErrorCode::kTransportLost, "no engine answers at " + socket_.address()};
+      return Error{ErrorCode::kTransportLost, "no engine answers at " + socket_.address() + handshake_hint()};
     }
     wait(until, !is_sent);
   }
@@ -123,6 +128,12 @@ Result<std::optional<ServerMessage>> ClientConnection::take_message() {
 void ClientConnection::note_loss() {
   // Also "established": the loss before it was shorter than the time between two looks.
   if (socket_.take_change() != DealerSocket::Change::kNone) is_lost_ = true;
+}
+
+std::string ClientConnection::handshake_hint() const {
+  const std::uint64_t broken = socket_.broken_handshakes();
+  if (broken == 0) return {};
+  return ": " + std::to_string(broken) + " handshakes broke off (is its public key the right one?)";
 }
 
 Error ClientConnection::lost_error() const {

@@ -39,6 +39,7 @@ class ClientConnection {
   Result<std::optional<ServerMessage>> take_message();
   void note_loss();
   Error lost_error() const;
+  std::string handshake_hint() const;
   void wait(TimePoint until, bool for_writing);
 
   DealerSocket socket_;

@@ -1,5 +1,7 @@
 #include "transport/codec/control_codec.h"
 
+#include <algorithm>
+
 #include "internal.capnp.h"
 #include "transport/codec/stats_messages.h"
 #include "transport/codec/wire_values.h"
@@ -195,6 +197,33 @@ void write_message(const StageConnect& connect, wire::HeadMessage::Builder root)
   write_texts(connect.exchange_addresses, [&](capnp::uint count) { return builder.initExchangeAddresses(count); });
 }
 
+void write_message(const PeerKeys& keys, wire::HeadMessage::Builder root) {
+  auto list = root.initPeerKeys(static_cast<unsigned>(keys.peers.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    const PeerKey& peer = keys.peers[i];
+    list[i].setName(as_text(peer.name));
+    list[i].setPublicKey(capnp::Data::Reader(peer.public_key.data(), peer.public_key.size()));
+  }
+}
+
+PeerKeys read_peer_keys(const capnp::List<wire::PeerKey>::Reader& reader, Reading& reading) {
+  PeerKeys keys;
+  keys.peers.reserve(reader.size());
+  for (const auto one : reader) {
+    PeerKey peer;
+    peer.name = read_text(one.getName());
+    const auto bytes = one.getPublicKey();
+    if (bytes.size() != peer.public_key.size()) {
+      reading.fail(ErrorCode::kProtocolViolation,
+                   "a public key has " + std::to_string(bytes.size()) + " bytes, not 32");
+      return {};
+    }
+    std::copy(bytes.begin(), bytes.end(), peer.public_key.begin());
+    keys.peers.push_back(std::move(peer));
+  }
+  return keys;
+}
+
 HeadMessage read_head_message(const wire::HeadMessage::Reader& reader, Reading& reading) {
   switch (reader.which()) {
     case wire::HeadMessage::NONE: reading.fail(ErrorCode::kProtocolViolation, "message says nothing"); return {};
@@ -209,6 +238,7 @@ HeadMessage read_head_message(const wire::HeadMessage::Reader& reader, Reading& 
                           read_texts(connect.getExchangeAddresses(), reading)};
     }
     case wire::HeadMessage::STAGE_RELEASE: return StageRelease{reader.getStageRelease().getStage()};
+    case wire::HeadMessage::PEER_KEYS: return read_peer_keys(reader.getPeerKeys(), reading);
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "head's message is of kind " + std::to_string(reader.which()) + ", which this version does not know");

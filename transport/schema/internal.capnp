@@ -258,7 +258,13 @@ struct HeadMessage {
     stageAssign @3 :StageAssign;
     stageConnect @4 :StageConnect;
     stageRelease @5 :StageRelease;
+    peerKeys @6 :List(PeerKey);  # Whose connections the worker's stages take; replaces those before.
   }
+}
+
+struct PeerKey {
+  name @0 :Text;
+  publicKey @1 :Data;  # 32 bytes, of CURVE.
 }
 
 enum WeightsKind {

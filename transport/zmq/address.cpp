@@ -94,7 +94,7 @@ Result<void> check_address(std::string_view address) {
 Result<void> check_bind_address(std::string_view address, bool allow_wide_bind) {
   if (auto checked = check_address(address); !checked.ok()) return checked;
   if (address.starts_with(kTcp) && !allow_wide_bind && !is_loopback(host_of(address))) {
-    return invalid(address, "refuses to listen beyond loopback without keys");
+    return invalid(address, "refuses to listen beyond loopback without keys (docs/SECURITY.md; --insecure permits it)");
   }
   return {};
 }

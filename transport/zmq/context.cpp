@@ -4,13 +4,14 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 
 namespace sluice::transport {
 
-Result<Context> Context::create(int io_threads) {
-  SLUICE_CHECK_GT(io_threads, 0);
+Result<Context> Context::create(ContextOptions options) {
+  SLUICE_CHECK_GT(options.io_threads, 0);
   void* raw = zmq_ctx_new();
   if (raw == nullptr) {
     return Error{ErrorCode::kInternal, std::string("cannot create a ZeroMQ context: ") + zmq_strerror(errno)};
@@ -20,8 +21,8 @@ Result<Context> Context::create(int io_threads) {
     while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
     }
   });
-  SLUICE_CHECK_EQ(zmq_ctx_set(raw, ZMQ_IO_THREADS, io_threads), 0);
-  return Context(std::move(owner));
+  SLUICE_CHECK_EQ(zmq_ctx_set(raw, ZMQ_IO_THREADS, options.io_threads), 0);
+  return Context(std::move(owner), std::move(options));
 }
 
 }  // namespace sluice::transport

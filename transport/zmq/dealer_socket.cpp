@@ -13,7 +13,9 @@ Result<DealerSocket> DealerSocket::connect(const Context& context, const std::st
   auto monitor = SocketMonitor::watch(*socket);
   if (!monitor.ok()) return monitor.error();
   if (auto connected = socket->connect(address); !connected.ok()) return connected.error();
-  return DealerSocket(std::move(*socket), std::move(*monitor), address, limits);
+  // Of an encrypted one people want to read where it leads, not the key.
+  const CurveAddress parsed = *parse_curve_address(address);
+  return DealerSocket(std::move(*socket), std::move(*monitor), parsed.endpoint, parsed.is_encrypted, limits);
 }
 
 bool DealerSocket::send(const Message& message) {
@@ -32,8 +34,16 @@ std::optional<Message> DealerSocket::receive() {
 DealerSocket::Change DealerSocket::take_change() {
   Change change = Change::kNone;
   while (const auto event = monitor_.next()) {
-    if (event->kind == ConnectionEvent::Kind::kEstablished) change = Change::kEstablished;
-    if (event->kind == ConnectionEvent::Kind::kDisconnected) change = Change::kLost;
+    switch (event->kind) {
+      case ConnectionEvent::Kind::kEstablished: change = Change::kEstablished; break;
+      case ConnectionEvent::Kind::kDisconnected: change = Change::kLost; break;
+      case ConnectionEvent::Kind::kRefused: refusal_ = "our key is not on its list"; break;
+      case ConnectionEvent::Kind::kMismatched:
+        refusal_ = is_encrypted_ ? "it takes no encrypted connections" : "it takes encrypted connections only";
+        break;
+      case ConnectionEvent::Kind::kBroken: ++broken_handshakes_; break;
+      case ConnectionEvent::Kind::kAccepted: break;
+    }
   }
   return change;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "transport/zmq/address.h"
 
 namespace sluice::transport {
@@ -38,9 +39,10 @@ std::pair<std::uint16_t, std::int32_t> event_of(const Socket::Received& received
 
 Result<SocketMonitor> SocketMonitor::watch(const Socket& socket) {
   const std::string address = next_address();
-  if (zmq_socket_monitor(
-          socket.raw(), address.c_str(),
-          ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED) != 0) {
+  if (zmq_socket_monitor(socket.raw(), address.c_str(),
+                         ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                             ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED) != 0) {
     return Error{ErrorCode::kInternal, std::string("cannot monitor a socket: ") + zmq_strerror(zmq_errno())};
   }
   SocketOptions options;
@@ -50,6 +52,12 @@ Result<SocketMonitor> SocketMonitor::watch(const Socket& socket) {
   if (!pair.ok()) return pair.error();
   if (auto connected = pair->connect(address); !connected.ok()) return connected.error();
   return SocketMonitor(socket.raw_, std::move(*pair));
+}
+
+void SocketMonitor::release_at_end(const std::string& endpoint) {
+  const Result<CurveAddress> parsed = parse_curve_address(endpoint);
+  SLUICE_CHECK(parsed.ok());  // It is a socket's own.
+  bound_ = parsed->endpoint;
 }
 
 SocketMonitor& SocketMonitor::operator=(SocketMonitor&& other) noexcept {
@@ -95,6 +103,9 @@ std::optional<ConnectionEvent> SocketMonitor::next() {
       case ZMQ_EVENT_DISCONNECTED:
         lost_.insert(value);
         return ConnectionEvent{ConnectionEvent::Kind::kDisconnected, value};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return ConnectionEvent{ConnectionEvent::Kind::kRefused, -1};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return ConnectionEvent{ConnectionEvent::Kind::kMismatched, -1};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return ConnectionEvent{ConnectionEvent::Kind::kBroken, -1};
       default: break;
     }
   }

@@ -20,9 +20,12 @@ struct ConnectionEvent {
     kAccepted,      // A listener has a new connection; the descriptor may be one that was used before.
     kEstablished,   // Handshake done, either end.
     kDisconnected,  // The connection is gone, and its descriptor may be used again.
+    kRefused,       // The handshake failed for good: a key that is not on the other end's list.
+    kMismatched,    // The same: one end encrypts, the other does not; at a server also whoever has its key wrong.
+    kBroken,        // The connection was lost in the middle of the handshake; it is tried again.
   };
   Kind kind = Kind::kAccepted;
-  int connection = -1;  // File descriptor, as Socket::Received has it.
+  int connection = -1;  // File descriptor, as Socket::Received has it; not of handshakes that failed.
 };
 
 class SocketMonitor {
@@ -36,7 +39,7 @@ class SocketMonitor {
 
   // Makes the monitor free the address of the watched socket when it ends, so that it can be bound again at once.
   // (Closing alone does so some time later, on a ZeroMQ thread.) Call after binding.
-  void release_at_end(const std::string& endpoint) { bound_ = endpoint; }
+  void release_at_end(const std::string& endpoint);
 
   // The next event, or none.
   std::optional<ConnectionEvent> next();

@@ -43,7 +43,7 @@ std::optional<RouterSocket::Incoming> RouterSocket::receive() {
       ++refused_;
       continue;
     }
-    Incoming incoming{route_of(received->frames[0]), std::move(received->frames), false};
+    Incoming incoming{route_of(received->frames[0]), std::move(received->frames), false, std::move(received->peer)};
     incoming.message.erase(incoming.message.begin());
     if (received->connection >= 0) {
       if (monitor_.is_lost(received->connection)) {
@@ -76,7 +76,11 @@ std::vector<Route> RouterSocket::take_disconnected() {
 
 void RouterSocket::read_monitor() {
   while (const auto event = monitor_.next()) {
-    if (event->kind != ConnectionEvent::Kind::kDisconnected) continue;
+    using Kind = ConnectionEvent::Kind;
+    if (event->kind == Kind::kRefused || event->kind == Kind::kMismatched || event->kind == Kind::kBroken) {
+      ++failed_handshakes_;
+    }
+    if (event->kind != Kind::kDisconnected) continue;
     const auto found = routes_.find(event->connection);
     if (found == routes_.end()) continue;
     disconnected_.push_back(std::move(found->second));

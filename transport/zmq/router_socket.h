@@ -32,6 +32,7 @@ class RouterSocket {
     // The route had another connection before, whose end take_disconnected() has not told and will not tell any more:
     // it comes before this message.
     bool follows_loss = false;
+    std::string peer;  // See Socket::Received.
   };
 
   // Errors: as Socket::create and Socket::bind.
@@ -53,6 +54,8 @@ class RouterSocket {
   std::vector<Route> take_disconnected();
 
   std::uint64_t refused() const { return refused_; }
+  // Connections whose handshake failed: no key, a wrong one, one that is not on the list. They never get a route.
+  std::uint64_t failed_handshakes() const { return failed_handshakes_; }
   void watch(Poller& poller) const;
 
  private:
@@ -67,6 +70,7 @@ class RouterSocket {
   std::map<int, Route> routes_;  // By connection.
   std::vector<Route> disconnected_;
   std::uint64_t refused_ = 0;
+  std::uint64_t failed_handshakes_ = 0;
 };
 
 }  // namespace sluice::transport

@@ -11,6 +11,11 @@
 #include "transport/zmq/address.h"
 #include "transport/zmq/parts.h"
 
+// Debian's zmq.h has it among the drafts, its libzmq for everybody.
+#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
+#define ZMQ_ZAP_ENFORCE_DOMAIN 93
+#endif
+
 namespace sluice::transport {
 namespace {
 
@@ -72,6 +77,10 @@ void set_options(void* socket, SocketType type, const SocketOptions& options) {
   }
 }
 
+void set_key(void* socket, int option, const std::array<std::uint8_t, kKeyBytes>& key) {
+  if (zmq_setsockopt(socket, option, key.data(), key.size()) != 0) bug("zmq_setsockopt of a key");
+}
+
 Error address_error(const char* verb, const std::string& address) {
   const int error = zmq_errno();
   const ErrorCode code = error == EADDRINUSE                    ? ErrorCode::kAddressInUse
@@ -91,13 +100,45 @@ Result<Socket> Socket::create(const Context& context, SocketType type, const Soc
   if (raw == nullptr) {
     return Error{ErrorCode::kInternal, std::string("cannot create a ZeroMQ socket: ") + zmq_strerror(zmq_errno())};
   }
-  Socket socket(context, std::shared_ptr<void>(raw, &zmq_close), options.allow_wide_bind);
+  Socket socket(context, std::shared_ptr<void>(raw, &zmq_close), options);
   set_options(raw, type, options);
   return socket;
 }
 
-Result<void> Socket::bind(const std::string& address) {
-  if (auto checked = check_bind_address(address, allow_wide_bind_); !checked.ok()) return checked;
+Result<void> Socket::encrypt(const CurveAddress& address, bool is_server) {
+  const KeyPair* keys = context_.keys();
+  if (keys == nullptr) {
+    return Error{ErrorCode::kInvalidConfig, "address '" + address.endpoint + "': this process has no key"};
+  }
+  set_key(raw(), ZMQ_CURVE_SECRETKEY, keys->secret_key.bytes);
+  if (!is_server) {
+    if (!address.server_key) {
+      return Error{ErrorCode::kInvalidConfig, "address '" + address.endpoint + "': the key of who listens is missing"};
+    }
+    set_option(raw(), ZMQ_HANDSHAKE_IVL, milliseconds(handshake_timeout_));
+    set_key(raw(), ZMQ_CURVE_PUBLICKEY, keys->public_key.bytes);
+    set_key(raw(), ZMQ_CURVE_SERVERKEY, address.server_key->bytes);
+    return {};
+  }
+  set_option(raw(), ZMQ_CURVE_SERVER, 1);
+  // Whoever has any key at all would be let in without a domain, or without somebody to ask.
+  const std::string_view domain = to_string(domain_);
+  if (zmq_setsockopt(raw(), ZMQ_ZAP_DOMAIN, domain.data(), domain.size()) != 0) bug("ZMQ_ZAP_DOMAIN");
+  set_option(raw(), ZMQ_ZAP_ENFORCE_DOMAIN, 1);
+  is_curve_server_ = true;
+  return {};
+}
+
+Result<void> Socket::bind(const std::string& text) {
+  const Result<CurveAddress> parsed = parse_curve_address(text);
+  if (!parsed.ok()) return parsed.error();
+  const std::string& address = parsed->endpoint;
+  if (auto checked = check_bind_address(address, parsed->is_encrypted || allow_wide_bind_); !checked.ok()) {
+    return checked;
+  }
+  if (parsed->is_encrypted) {
+    if (auto encrypted = encrypt(*parsed, true); !encrypted.ok()) return encrypted;
+  }
   // libzmq would take the path away from whoever listens there.
   if (is_ipc_path_in_use(address)) {
     return Error{ErrorCode::kAddressInUse, "cannot bind '" + address + "': somebody listens there"};
@@ -107,14 +148,23 @@ Result<void> Socket::bind(const std::string& address) {
   return {};
 }
 
-Result<void> Socket::connect(const std::string& address) {
+Result<void> Socket::connect(const std::string& text) {
+  const Result<CurveAddress> parsed = parse_curve_address(text);
+  if (!parsed.ok()) return parsed.error();
+  const std::string& address = parsed->endpoint;
   if (auto checked = check_address(address); !checked.ok()) return checked;
+  if (parsed->is_encrypted) {
+    if (auto encrypted = encrypt(*parsed, false); !encrypted.ok()) return encrypted;
+  }
   if (is_ipv6(address)) set_option(raw(), ZMQ_IPV6, 1);
   if (zmq_connect(raw(), address.c_str()) != 0) return address_error("connect to", address);
   return {};
 }
 
-void Socket::disconnect(const std::string& address) {
+void Socket::disconnect(const std::string& text) {
+  const Result<CurveAddress> parsed = parse_curve_address(text);
+  SLUICE_CHECK(parsed.ok());  // We are connected to it.
+  const std::string& address = parsed->endpoint;
   // ENOENT: the connection ended by itself, as in-process ones do.
   if (zmq_disconnect(raw(), address.c_str()) != 0 && zmq_errno() != ENOENT) bug("zmq_disconnect");
 }
@@ -123,6 +173,7 @@ std::string Socket::endpoint() const {
   std::array<char, 512> text{};
   std::size_t size = text.size();
   if (zmq_getsockopt(raw(), ZMQ_LAST_ENDPOINT, text.data(), &size) != 0) bug("ZMQ_LAST_ENDPOINT");
+  if (is_curve_server_) return address_of_server(text.data(), context_.keys()->public_key);
   return std::string(text.data());
 }
 
@@ -182,6 +233,10 @@ std::optional<Socket::Received> Socket::receive(const ReceiveLimits& limits) {
       return std::nullopt;
     }
     if (received.connection < 0) received.connection = zmq_msg_get(&part, ZMQ_SRCFD);
+    // As for ZMQ_SRCFD: a ROUTER does not always mark its frame with the route.
+    if (received.peer.empty() && is_curve_server_ && domain_ == CurveDomain::kControl) {
+      if (const char* user = zmq_msg_gets(&part, "User-Id")) received.peer = user;
+    }
     const bool has_more = zmq_msg_more(&part) != 0;
     bytes += zmq_msg_size(&part);
     if (i >= limits.max_frames || bytes > limits.max_message_bytes) is_refused = true;

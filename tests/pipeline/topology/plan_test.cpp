@@ -113,6 +113,48 @@ TEST_SUITE("pipeline/topology/plan") {
     CHECK_FALSE(make_plan(make_topology({make_stage(0, 6)}), make_model())->needs_workers());
   }
 
+  TEST_CASE("make_plan: what leaves this host is encrypted where there are keys, the rest where all shall be") {
+    Topology topology = make_topology(
+        {make_stage(0, 2), make_stage(2, 2, {Host::Kind::kWorker, "a"}), make_stage(4, 2, {Host::Kind::kSpawn, ""})});
+    topology.supervisor.bind = "tcp://10.0.0.1:5550";
+    const auto encrypted = [&] {
+      const auto plan = make_plan(topology, make_model());
+      REQUIRE(plan.ok());
+      std::vector<std::string> links;
+      for (const LinkPlan& link : plan->links) {
+        if (link.is_encrypted) links.push_back(link.from + " > " + link.to);
+      }
+      if (plan->encrypts_control()) links.push_back("control");
+      CHECK(plan->host_for_links() == "10.0.0.1");
+      return links;
+    };
+    CHECK(encrypted().empty());
+    topology.security.key = "k";
+    CHECK(encrypted() == std::vector<std::string>{"stage 0 > stage 1", "stage 1 > stage 2", "control"});
+    topology.security.local = true;
+    CHECK(encrypted() ==
+          std::vector<std::string>{"stage 0 > stage 1", "stage 1 > stage 2", "stage 2 > batcher", "control"});
+    topology.security = {.key = "k", .allow = "a", .ingress = true, .control = false, .stages = false};
+    CHECK(encrypted().empty());
+  }
+
+  TEST_CASE("make_plan: a bind beyond loopback without keys is noted: serve refuses it") {
+    Topology topology = make_topology({make_stage(0, 6, {Host::Kind::kWorker, "a"})});
+    topology.ingress.bind = "tcp://0.0.0.0:5555";
+    topology.supervisor.bind = "tcp://10.0.0.1:5550";
+    const auto notes = make_plan(topology, make_model())->notes;
+    REQUIRE(notes.size() == 3);
+    CHECK(notes[1] ==
+          "[ingress] bind tcp://0.0.0.0:5555 is beyond loopback and has no keys: serve refuses it but for --insecure "
+          "(docs/SECURITY.md)");
+    CHECK(notes[2].starts_with("[supervisor] bind tcp://10.0.0.1:5550 is beyond loopback"));
+    topology.security.key = "k";
+    CHECK(
+        make_plan(topology, make_model())->notes ==
+        std::vector<std::string>{"stage 0 waits for: sluice worker --connect tcp://10.0.0.1:5550 --name a --key a.key "
+                                 "--head-key HEAD.pub"});
+  }
+
   TEST_CASE("make_plan: layers that do not cover the model exactly once are refused") {
     CHECK(error_of(make_topology({})) == "no stage has layers 0-5 of the model's 6");
     CHECK(error_of(make_topology({make_stage(0, 5)})) == "no stage has layers 5 of the model's 6");

@@ -245,7 +245,6 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
         {{"ranks = ['head/cuda:0']\n",
           "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
          {"ranks = ['any/cpu:0']\n", "t.toml:5:10: [[stage]] ranks has 'any/cpu:0': 'any' worker is not supported yet"},
-         {"[security]\n", "t.toml:5:1: [security] is not supported yet"},
          {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
          {"[responder]\nhost = 'a'\n",
           "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"},
@@ -294,22 +293,21 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
         error_with);
   }
 
-  TEST_CASE("parse_topology: addresses to bind are loopback or a socket file") {
+  TEST_CASE("parse_topology: addresses to bind are a host with a port, or a socket file") {
     check_all(
-        {{"[ingress]\nbind = 'tcp://0.0.0.0:1'\n",
-          "t.toml:6:8: [ingress] bind is 'tcp://0.0.0.0:1': listening beyond loopback needs keys ([security]), which "
-          "are "
-          "not supported yet"},
-         {"[ingress]\nbind = 'tcp://127.evil.org:1'\n",
-          "t.toml:6:8: [ingress] bind is 'tcp://127.evil.org:1': listening beyond loopback needs keys ([security]), "
-          "which "
-          "are not supported yet"},
+        {{"[ingress]\nbind = 'tcp://:1'\n", "t.toml:6:8: [ingress] bind is 'tcp://:1', without a host"},
+         {"[supervisor]\nbind = 'tcp://0.0.0.0:1'\n",
+          "t.toml:6:8: [supervisor] bind is 'tcp://0.0.0.0:1': name one address of this host, at which workers reach "
+          "its links as well"},
+         {"[supervisor]\nbind = 'tcp://[::]:1'\n",
+          "t.toml:6:8: [supervisor] bind is 'tcp://[::]:1': name one address of this host, at which workers reach its "
+          "links as well"},
          {"[ingress]\nbind = 'tcp://127.0.0.1:65536'\n",
           "t.toml:6:8: [ingress] bind is 'tcp://127.0.0.1:65536': the port is 0 to 65535, or '*' for any free one"},
          {"[ingress]\nbind = 'tcp://127.0.0.1'\n",
-          "t.toml:6:8: [ingress] bind is 'tcp://127.0.0.1', not 'tcp://127.0.0.1:PORT' or 'ipc://PATH'"},
+          "t.toml:6:8: [ingress] bind is 'tcp://127.0.0.1', not 'tcp://HOST:PORT' or 'ipc://PATH'"},
          {"[ingress]\nbind = 'inproc://x'\n",
-          "t.toml:6:8: [ingress] bind is 'inproc://x', not 'tcp://127.0.0.1:PORT' or 'ipc://PATH'"},
+          "t.toml:6:8: [ingress] bind is 'inproc://x', not 'tcp://HOST:PORT' or 'ipc://PATH'"},
          {"[supervisor]\nbind = 'ipc://'\n",
           "t.toml:6:8: [supervisor] bind is 'ipc://', an ipc:// address without a path"},
          {"[supervisor]\nbind = 'ipc://" + std::string(101, 'x') + "'\n",
