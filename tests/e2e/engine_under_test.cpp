@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <sstream>
 
 #include "base/clock.h"
@@ -44,6 +45,29 @@ std::string TopologyText::toml() const {
   }
   out << tables;
   return out.str();
+}
+
+TopologyText shipped_topology(const std::string& name, const std::string& compute) {
+  std::ifstream file(source_path("configs/" + name));
+  std::string toml(std::istreambuf_iterator<char>(file), {});
+  const auto replace = [&](const std::string& what, const std::string& by) {
+    const auto at = toml.find(what);
+    if (at != std::string::npos) toml.replace(at, what.size(), by);
+    return at != std::string::npos;
+  };
+  REQUIRE(replace("../examples", source_path("examples").string()));
+  REQUIRE(replace("tcp://127.0.0.1:5555", "tcp://127.0.0.1:*"));
+  if (!compute.empty()) REQUIRE(replace("compute = \"bf16\"", "compute = \"" + compute + "\""));
+  if (!replace("tcp://127.0.0.1:5550", "tcp://127.0.0.1:*")) {
+    toml += "\n[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
+  }
+  toml += "\n[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = 20\n";
+  return {.as_written = toml};
+}
+
+bool is_tensor_parallel(const TopologyText& topology) {
+  static const std::regex kTwoRanks("ranks *= *\\[[^\\]]*,");
+  return std::regex_search(topology.toml(), kTwoRanks);
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -54,6 +54,11 @@ struct TopologyText {
   std::string toml() const;
 };
 
+// A file of configs/ as it is, but for addresses, which are free ports, and `compute`, unless that is empty.
+TopologyText shipped_topology(const std::string& name, const std::string& compute = {});
+// Whether a stage of it has several ranks: sums are taken in another order then.
+bool is_tensor_parallel(const TopologyText& topology);
+
 // A folder of its own for one test, removed with it.
 class TemporaryFolder {
  public:

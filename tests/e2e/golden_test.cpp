@@ -2,8 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
 #include "tests/e2e/engine_under_test.h"
 #include "tests/support/paths.h"
@@ -38,6 +42,14 @@ Generate request_for(const GoldenCase& golden, std::size_t index) {
   request.parse_special_tokens = true;
   request.ignore_eos = true;
   request.logprobs = {.output = true, .top = 8, .prompt = true, .digest = true};
+  return request;
+}
+
+// The same prompt, sampled.
+Generate seeded(Generate request) {
+  request.request_id += "-seeded";
+  request.sampling = SamplingParams{.temperature = 0.9f, .top_k = 50, .top_p = 0.95f};
+  request.seed = 1234;
   return request;
 }
 
@@ -87,6 +99,46 @@ void check_same_bits(const std::vector<Answer>& answers, const std::vector<Answe
     CHECK(answers[i].finished->prompt_logprobs == others[i].finished->prompt_logprobs);
     for (const TokenLogprobs& logprobs : answers[i].logprobs) CHECK(logprobs.digest != 0);
   }
+}
+
+// The cases sampled.
+std::vector<Answer> run_seeded(const EngineUnderTest& engine) {
+  auto client = engine.connect();
+  std::vector<Answer> answers;
+  const auto cases = golden_cases();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    answers.push_back(generate(client, seeded(request_for(cases[i], i))));
+    REQUIRE(answers.back().finished.has_value());
+  }
+  return answers;
+}
+
+// Tokens, and log-probabilities as close as another order of sums leaves them.
+void check_close(const std::vector<Answer>& answers, const std::vector<Answer>& others) {
+  REQUIRE(answers.size() == others.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    CHECK(answers[i].ids == others[i].ids);
+    REQUIRE(answers[i].logprobs.size() == others[i].logprobs.size());
+    for (std::size_t j = 0; j < answers[i].logprobs.size(); ++j) {
+      CHECK(std::abs(answers[i].logprobs[j].logprob - others[i].logprobs[j].logprob) <= 1e-4f);
+    }
+  }
+}
+
+// The workers that a topology file names, started; of host "any" two.
+std::vector<std::unique_ptr<Program>> start_workers(const EngineUnderTest& engine, const std::string& toml) {
+  static const std::regex kPlace("\"([a-z0-9-]+)/cpu:0\"");
+  std::set<std::string> names;
+  for (std::sregex_iterator at(toml.begin(), toml.end(), kPlace), end; at != end; ++at) names.insert((*at)[1]);
+  names.erase("head");
+  names.erase("spawn");
+  if (names.erase("any") == 1) names.insert({"spare-1", "spare-2"});
+  std::vector<std::unique_ptr<Program>> workers;
+  for (const std::string& name : names) {
+    workers.push_back(std::make_unique<Program>(
+        std::vector<std::string>{"worker", "--connect", engine.control(), "--name", name, "--log-level", "error"}));
+  }
+  return workers;
 }
 
 const std::vector<Answer>& one_stage_f32() {
@@ -178,6 +230,33 @@ TEST_SUITE("e2e/golden") {
     }
     engine.check_metrics({{"sluice_router_decisions_total{replica=\"0\",by=\"round_robin\"}", 5},
                           {"sluice_router_decisions_total{replica=\"1\",by=\"round_robin\"}", 5}});
+  }
+
+  TEST_CASE("every shipped topology gives the golden tokens, greedy and seeded, in f32") {
+    // mock.toml has no weights; hosts_test.cpp serves on other hosts.
+    const std::set<std::string> elsewhere = {"mock.toml", "workers-on-hosts-curve.toml"};
+    const std::vector<Answer> sampled = run_seeded(EngineUnderTest(shipped_topology("one-process.toml", "f32")));
+    int num_served = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(source_path("configs"))) {
+      const std::string name = entry.path().filename().string();
+      if (entry.path().extension() != ".toml" || elsewhere.contains(name)) continue;
+      CAPTURE(name);
+      const TopologyText topology = shipped_topology(name, "f32");
+      EngineUnderTest engine(topology, false);
+      const auto workers = start_workers(engine, topology.as_written);
+      engine.wait_until_ready();
+      const auto answers = run_golden(engine);
+      check_greedy(answers);
+      if (is_tensor_parallel(topology)) {
+        check_close(answers, one_stage_f32());
+        check_close(run_seeded(engine), sampled);
+      } else {
+        check_same_bits(answers, one_stage_f32());
+        check_same_bits(run_seeded(engine), sampled);
+      }
+      ++num_served;
+    }
+    CHECK(num_served >= 9);
   }
 
   TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -16,23 +15,6 @@ namespace sluice::test {
 namespace {
 
 using nlohmann::json;
-
-// A file of configs/ as it is but for the addresses, which are free ports, with [record] where `record` is a path.
-TopologyText shipped(const std::string& name, const std::string& record = {}) {
-  std::ifstream file(source_path("configs/" + name));
-  std::string toml(std::istreambuf_iterator<char>(file), {});
-  const auto replace = [&](const std::string& what, const std::string& by) {
-    const auto at = toml.find(what);
-    REQUIRE(at != std::string::npos);
-    toml.replace(at, what.size(), by);
-  };
-  replace("../examples", source_path("examples").string());
-  replace("tcp://127.0.0.1:5555", "tcp://127.0.0.1:*");
-  toml += "\n[metrics]\nbind = \"http://127.0.0.1:*\"\ninterval_ms = 20\n";
-  toml += "[supervisor]\nbind = \"tcp://127.0.0.1:*\"\n";
-  if (!record.empty()) toml += "[record]\npath = \"" + record + "\"\n";
-  return {.as_written = toml};
-}
 
 enum class Kind { kGreedy, kSampled, kCancelled, kStopped, kLate };
 
@@ -157,7 +139,9 @@ TEST_SUITE("e2e/record") {
     const std::string path = folder.path() / "mix.rec";
     std::map<std::string, int> ends;
     {
-      EngineUnderTest engine(shipped("one-process.toml", path));
+      TopologyText topology = shipped_topology("one-process.toml", "f32");
+      topology.as_written += "[record]\npath = \"" + path + "\"\n";
+      EngineUnderTest engine(topology);
       ends = run_mix(engine, 500);
       engine.check_metrics({{"sluice_recording_up", 1},
                             {"sluice_recording_dropped_total{full=\"queue\"}", 0},
@@ -175,10 +159,14 @@ TEST_SUITE("e2e/record") {
     CHECK(summary["without_end"] == 0);
     CHECK(summary["outcomes"]["length"] == ends["length"]);
     for (const std::string name :
-         {"two-stages.toml", "two-processes.toml", "three-processes-ipc.toml", "three-processes-tcp.toml"}) {
+         {"two-stages.toml", "two-processes.toml", "three-processes-ipc.toml", "three-processes-tcp.toml",
+          "two-replicas.toml", "tensor-parallel.toml", "two-by-two.toml"}) {
       CAPTURE(name);
-      EngineUnderTest engine(shipped(name));
-      const Replay replayed = replay(path, engine, {"--speed", "max", "--verify"});
+      const TopologyText topology = shipped_topology(name, "f32");
+      EngineUnderTest engine(topology);
+      std::vector<std::string> flags = {"--speed", "max", "--verify"};
+      if (is_tensor_parallel(topology)) flags.insert(flags.end(), {"--logprob-tolerance", "1e-4"});
+      const Replay replayed = replay(path, engine, flags);
       check_proof(replayed);
       const json& verify = replayed.report["verify"];
       CHECK(verify["equal"] >= ends["length"] + ends["stop"] - 100);  // Deadlines may come earlier.

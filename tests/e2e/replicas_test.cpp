@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <set>
 
@@ -154,18 +153,7 @@ TEST_SUITE("e2e/replicas") {
   }
 
   TEST_CASE("configs/two-replicas.toml: a conversation stays where its beginning has been computed") {
-    std::ifstream file(source_path("configs/two-replicas.toml"));
-    TopologyText topology;
-    topology.as_written = std::string(std::istreambuf_iterator<char>(file), {});
-    const auto replace = [&](const std::string& from, const std::string& to) {
-      const std::size_t at = topology.as_written.find(from);
-      REQUIRE(at != std::string::npos);
-      topology.as_written.replace(at, from.size(), to);
-    };
-    replace("tcp://127.0.0.1:5555", "tcp://127.0.0.1:*");
-    replace("../examples/models/storyteller-llama", source_path("examples/models/storyteller-llama").string());
-    topology.as_written += "[metrics]\nbind = 'http://127.0.0.1:*'\ninterval_ms = 20\n";
-    EngineUnderTest engine(topology);
+    EngineUnderTest engine(shipped_topology("two-replicas.toml"));
     wait_for_both(engine);
     auto client = engine.connect();
     for (int turn = 0; turn < 4; ++turn) {
