@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/interrupt.h"
+#include "cli/key_options.h"
 #include "cli/verbs.h"
 #include "load/replay/replay_driver.h"
 #include "load/replay/verify.h"
@@ -18,6 +19,7 @@ namespace {
 struct ReplayOptions {
   std::string file;
   std::string address = "tcp://127.0.0.1:5555";
+  KeyOptions keys;
   std::string speed = "1";
   bool verify = false;
   double timeout_s = 30;
@@ -112,7 +114,10 @@ ExitCode run_replay_verb(const ReplayOptions& options) {
   }
   const auto script = load::read_script(*reader);
   if (!script.ok()) return report(script.error());
-  const auto outcome = load::run_replay(*script, *reader, options.address, *settings, options.verify, interrupted);
+  auto keys = read_keys(options.keys);
+  if (!keys.ok()) return report(keys.error());
+  const load::ReplayTarget target{options.address, std::move(keys->keys), keys->server_key};
+  const auto outcome = load::run_replay(*script, *reader, target, *settings, options.verify, interrupted);
   if (!outcome.ok()) return interrupted ? kExitInterrupted : report(outcome.error());
   load::VerifyReport verified;
   if (options.verify) verified = load::verify(*script, outcome->answers, {options.logprob_tolerance});
@@ -131,6 +136,7 @@ void add_replay(CLI::App& app, ExitCode& exit_code) {
   const auto options = std::make_shared<ReplayOptions>();
   verb->add_option("REC", options->file, "The recording")->required();
   verb->add_option("--to,--connect", options->address, "Address of the engine")->capture_default_str();
+  add_key_options(*verb, options->keys, "Options");
   verb->add_option("--speed", options->speed, "So many times as fast, or 'max': as fast as the answers come")
       ->capture_default_str();
   auto* verify =

@@ -9,6 +9,7 @@
 #include "load/wake_timer.h"
 #include "transport/client/client.h"
 #include "transport/codec/client_codec.h"
+#include "transport/curve/curve_address.h"
 
 namespace sluice::load {
 
@@ -164,10 +165,12 @@ Result<void> look_at(const std::string& address, const transport::Context& conte
 }  // namespace
 
 Result<ReplayOutcome> run_replay(const ReplayScript& script, const transport::RecordingReader& reader,
-                                 const std::string& address, const ReplaySettings& settings, bool wants_same_model,
+                                 const ReplayTarget& target, const ReplaySettings& settings, bool wants_same_model,
                                  const std::atomic<bool>& interrupted) {
-  auto context = transport::Context::create();
+  auto context = transport::Context::create({.keys = target.keys});
   if (!context.ok()) return std::move(context).error();
+  const std::string address =
+      target.server_key ? transport::address_of_server(target.address, *target.server_key) : target.address;
   const Duration connect_timeout = std::min<Duration>(settings.timeout, std::chrono::seconds(5));
   if (auto looked = look_at(address, *context, script.header.model, wants_same_model, connect_timeout); !looked.ok()) {
     return looked.error();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "load/replay/replay_run.h"
 #include "load/replay/script.h"
+#include "transport/curve/key.h"
 #include "transport/recording/reader.h"
 
 namespace sluice::load {
@@ -28,10 +30,17 @@ struct ReplayOutcome {
   std::optional<Error> loss;  // Of a connection, which ended the replay.
 };
 
+struct ReplayTarget {
+  std::string address;
+  // Of an engine that encrypts: our key pair, and its public key unless the address names it.
+  std::shared_ptr<const transport::KeyPair> keys = {};
+  std::optional<transport::PublicKey> server_key = {};
+};
+
 // Errors: kInvalidConfig, no address to connect to; kTransportLost, no engine answers there; kUnsupportedVersion,
 // another model than the recording's where `wants_same_model`; kInvalidRequest, the file has changed meanwhile.
 Result<ReplayOutcome> run_replay(const ReplayScript& script, const transport::RecordingReader& reader,
-                                 const std::string& address, const ReplaySettings& settings, bool wants_same_model,
+                                 const ReplayTarget& target, const ReplaySettings& settings, bool wants_same_model,
                                  const std::atomic<bool>& interrupted);
 
 }  // namespace sluice::load
