@@ -1,54 +1,16 @@
-// A plan as text: a few lines of facts, then a table of stages, one of links, and notes.
+// A plan as text: a few lines of facts, then tables of replicas, stages, devices, estimates and links, and notes.
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
 
+#include "pipeline/topology/device_use.h"
+#include "pipeline/topology/estimate.h"
 #include "pipeline/topology/plan.h"
+#include "pipeline/topology/table_text.h"
 
 namespace sluice::topology {
 namespace {
-
-using Row = std::vector<std::string>;
-
-// Columns as wide as their widest cell, two blanks between them, none at the end of a line.
-std::string render_table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      out += row[i];
-      if (i + 1 < row.size()) out.append(widths[i] - row[i].size() + 2, ' ');
-    }
-    out += '\n';
-  }
-  return out;
-}
-
-// "4.7 MiB", rounded down; whole numbers of bytes below 1 KiB. No floating point: the same text everywhere.
-std::string human_bytes(std::uint64_t bytes) {
-  static constexpr std::array<std::string_view, 5> kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  std::uint64_t tenths = 0;
-  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
-    tenths = bytes % 1024 * 10 / 1024;
-    bytes /= 1024;
-    ++unit;
-  }
-  std::string out = std::to_string(bytes);
-  if (unit != 0) out += "." + std::to_string(tenths);
-  return out + " " + std::string(kUnits[unit]);
-}
-
-std::string count_of(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 std::string render_compute(const Topology& topology) {
   const ModelTopology& model = topology.model;
@@ -134,6 +96,43 @@ std::string render_stages(const Plan& plan) {
   return render_table(rows);
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+std::string render_devices(const Plan& plan) {
+  std::vector<Row> rows = {{"host", "device", "processes", "stages", "threads", "weights", "KV cache"}};
+  for (const DeviceUse& use : device_uses(plan)) {
+    rows.push_back({use.host, use.device, joined(use.processes), joined(use.ranks), std::to_string(use.threads),
+                    human_bytes(use.weights_bytes), human_bytes(use.kv_cache_bytes)});
+  }
+  return render_table(rows);
+}
+
+std::string render_estimates(const Plan& plan) {
+  std::string out = "estimated, to compare cuts (see docs/TOPOLOGY.md for what is not in it):\n";
+  if (plan.topology.model.weights == WeightsKind::kMock) out = "estimated from [mock]:\n";
+  std::vector<Row> rows = {{"stage", "decode of", "step", "bubble", "prefill of", "step", "bubble"}};
+  std::vector<Row> paces = {{plan.has_router() ? "replica" : "", "decode", "imbalance", "prefill", "imbalance"}};
+  for (const ReplicaPlan& replica : plan.replicas) {
+    const ReplicaEstimate estimated = estimate(plan, replica);
+    for (const StageEstimate& stage : estimated.stages) {
+      rows.push_back({std::to_string(stage.stage), count_of(estimated.decode_sequences, "sequence"),
+                      human_time(stage.decode.step_ns), human_permille(stage.decode.bubble_permille),
+                      count_of(estimated.prefill_tokens, "token"), human_time(stage.prefill.step_ns),
+                      human_permille(stage.prefill.bubble_permille)});
+    }
+    paces.push_back({plan.has_router() ? std::to_string(replica.replica) : "all",
+                     std::to_string(estimated.decode_tokens_per_s) + " tokens/s",
+                     human_permille(estimated.decode_imbalance_permille),
+                     std::to_string(estimated.prefill_tokens_per_s) + " tokens/s",
+                     human_permille(estimated.prefill_imbalance_permille)});
+  }
+  return out + render_table(rows) + render_table(paces);
+}
+
 std::string render_links(const Plan& plan) {
   std::vector<Row> rows = {{"link", "", "travels", "messages", "bytes"}};
   for (const LinkPlan& link : plan.links) {
@@ -149,7 +148,7 @@ std::string render_links(const Plan& plan) {
 std::string render_plan(const Plan& plan) {
   std::string out = render_facts(plan) + "\n";
   if (plan.has_router()) out += render_replicas(plan) + "\n";
-  out += render_stages(plan) + "\n" + render_links(plan);
+  out += render_stages(plan) + "\n" + render_devices(plan) + "\n" + render_estimates(plan) + "\n" + render_links(plan);
   for (std::size_t i = 0; i < plan.notes.size(); ++i) out += (i == 0 ? "\nnote: " : "note: ") + plan.notes[i] + "\n";
   return out;
 }

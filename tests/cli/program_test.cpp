@@ -96,6 +96,13 @@ TEST_SUITE("cli/program") {
     CHECK(contains(outcome.out, "stage 1    -> stage 2    tcp"));
   }
 
+  TEST_CASE("plan: prints a graph or JSON, not both") {
+    const std::string file = test::source_path("configs/two-by-two.toml").string();
+    CHECK(test::run_program({"plan", file, "--dot"}).out.starts_with("digraph sluice {\n"));
+    CHECK(test::run_program({"plan", file, "--json"}).out.starts_with("{\n  \"model\": {"));
+    CHECK(test::run_program({"plan", file, "--dot", "--json"}).exit_code == 2);
+  }
+
   TEST_CASE("plan: every file in configs can run") {
     for (const auto& entry : std::filesystem::directory_iterator(test::source_path("configs"))) {
       if (entry.path().extension() != ".toml") continue;

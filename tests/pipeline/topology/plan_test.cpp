@@ -334,6 +334,16 @@ stage  layers  rank         worker   threads  weights  KV cache
 0      0-2     head/cpu:0   -        1        6.2 MiB  63.9 MiB
 1      3-5     spawn/cpu:0  stage-1  1        6.2 MiB  63.9 MiB
 
+host  device  processes      stages  threads  weights   KV cache
+head  cpu:0   head, stage-1  0, 1    2        12.4 MiB  127.9 MiB
+
+estimated, to compare cuts (see docs/TOPOLOGY.md for what is not in it):
+stage  decode of     step     bubble  prefill of  step      bubble
+0      16 sequences  1.14 ms  32.1 %  512 tokens  36.53 ms  0.0 %
+1      16 sequences  1.68 ms  0.0 %   512 tokens  36.56 ms  0.0 %
+     decode         imbalance  prefill         imbalance
+all  9507 tokens/s  19.1 %     14002 tokens/s  0.0 %
+
 link                     travels  messages  bytes
 ingress    -> tokenizer  inproc   64        64.0 MiB
 ingress    -> responder  inproc   64        64.0 MiB
