@@ -126,10 +126,9 @@ metrics::EngineFacts engine_facts(const topology::Plan& plan, const Model& model
       const std::string from = i == 0 ? batcher : "stage-" + name_of(stages[i - 1].front());
       const std::string to = i + 1 == stages.size() ? batcher : "stage-" + name_of(stages[i + 1].front());
       for (const topology::StagePlan& rank : stages[i]) {
-        facts.stages.push_back({replica.replica, name_of(rank),
-                                topology::layers_to_string(rank.first_layer, rank.num_layers),
-                                topology::to_string(rank.place), rank.worker.empty() ? "head" : rank.worker, from,
-                                rank.shard.rank == 0 ? to : ""});
+        facts.stages.push_back(
+            {replica.replica, name_of(rank), topology::layers_to_string(rank.first_layer, rank.num_layers),
+             topology::to_string(rank.place), process_of(rank), from, rank.shard.rank == 0 ? to : ""});
       }
     }
   }

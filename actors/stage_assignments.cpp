@@ -16,8 +16,8 @@ WorkerKind kind_of(Host::Kind kind) {
   switch (kind) {
     case Host::Kind::kHead: return WorkerKind::kHead;
     case Host::Kind::kSpawn: return WorkerKind::kSpawned;
-    case Host::Kind::kWorker:
-    case Host::Kind::kAny: return WorkerKind::kNamed;
+    case Host::Kind::kWorker: return WorkerKind::kNamed;
+    case Host::Kind::kAny: return WorkerKind::kAny;
   }
   return WorkerKind::kNamed;
 }
@@ -100,17 +100,19 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
       for (const topology::StagePlan& rank : ranks) {
         SupervisedStage supervised;
         const WorkerKind kind = kind_of(rank.place.host.kind);
+        const bool is_here = kind == WorkerKind::kHead || kind == WorkerKind::kSpawned;
         const std::string worker = kind == WorkerKind::kHead ? "head" : rank.worker;
-        supervised.place = {worker, kind, rank.first_layer, rank.num_layers, rank.stage, rank.shard};
+        supervised.place = {
+            worker, kind, rank.first_layer, rank.num_layers, rank.stage, rank.shard, to_string(rank.place.device)};
         supervised.replica = replica.replica;
         supervised.assign = make_assign(plan, replica, rank, kernel_path);
         supervised.assign.stage = static_cast<std::uint32_t>(stages.size());
         supervised.assign.num_stages = plan.num_ranks();
         supervised.weights_bytes = rank.weights_bytes;
         supervised.assign.input_address =
-            link_address(plan, link_between(plan, from, actor_name(rank)), kind != WorkerKind::kNamed, directory,
+            link_address(plan, link_between(plan, from, actor_name(rank)), is_here, directory,
                          "stage-" + name_of(rank) + "-epoch-{epoch}");
-        supervised.assign.exchange_address = exchange_address(plan, ranks, rank, kind != WorkerKind::kNamed, directory);
+        supervised.assign.exchange_address = exchange_address(plan, ranks, rank, is_here, directory);
         stages.push_back(std::move(supervised));
       }
       from = actor_name(ranks.front());

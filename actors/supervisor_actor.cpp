@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <set>
 
 #include "actors/log.h"
 #include "actors/snapshot_messages.h"
@@ -49,26 +50,36 @@ std::vector<Membership> memberships_of(const std::vector<SupervisedStage>& stage
   return memberships;
 }
 
+namespace {
+
+StandbyPool standbys_of(const std::vector<SupervisedStage>& stages) {
+  std::set<std::string> devices;
+  for (const SupervisedStage& stage : stages) {
+    if (stage.place.kind == WorkerKind::kAny) devices.insert(stage.place.device);
+  }
+  return StandbyPool({devices.begin(), devices.end()});
+}
+
+}  // namespace
+
 SupervisorActor::SupervisorActor(caf::actor_config& config, std::unique_ptr<transport::RouterSocket> control,
                                  SupervisorSettings settings)
     : PollingActor(config),
       control_(std::move(control)),
       settings_(std::move(settings)),
       memberships_(memberships_of(settings_.stages, settings_.limits)),
+      standbys_(standbys_of(settings_.stages)),
       loaded_bytes_(settings_.stages.size()) {}
 
 caf::message_handler SupervisorActor::make_behavior() {
   return {[this](const Begin& begin) { begin_with(begin); },
-          [this](const StageReady& ready) {
-            membership_of(ready.stage).on_ready(settings_.stages[ready.stage].place.worker, ready, now());
-          },
+          [this](const StageReady& ready) { membership_of(ready.stage).on_ready(owner_of(ready.stage), ready, now()); },
           [this](const StageFailed& failed) {
-            membership_of(failed.stage).on_failed(settings_.stages[failed.stage].place.worker, failed, now());
+            membership_of(failed.stage).on_failed(owner_of(failed.stage), failed, now());
           },
           [this](const LoadProgress& progress) {
-            const std::string& worker = settings_.stages[progress.stage].place.worker;
-            membership_of(progress.stage).on_progress(worker, progress, now());
-            note_progress(worker, progress);
+            membership_of(progress.stage).on_progress(owner_of(progress.stage), progress, now());
+            note_progress(owner_of(progress.stage), progress);
           },
           [this](const PipelineBroken& broken) {
             memberships_[broken.replica].on_pipeline_broken(broken.epoch, broken.reason, now());
@@ -135,26 +146,29 @@ void SupervisorActor::take_worker_message(const transport::RouterSocket::Incomin
   // It was given up, and does not know: it has to start over.
   if (!worker)
     return refuse(route, {ErrorCode::kUnavailable, "the head does not count on this worker: say hello", 100});
-  if (const auto* ready = std::get_if<StageReady>(&*decoded)) take_ready(*worker, *ready, now);
-  Membership& membership = *membership_of(*worker);
-  if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership.on_failed(*worker, *failed, now);
+  if (std::holds_alternative<WorkerLeave>(*decoded)) return lose(*worker, "it left", now);
+  // A standby has nothing to report but of a stage that it had.
+  Membership* const membership = membership_of(*worker);
+  if (membership == nullptr) return;
+  if (const auto* ready = std::get_if<StageReady>(&*decoded)) take_ready(*worker, *membership, *ready, now);
+  if (const auto* failed = std::get_if<StageFailed>(&*decoded)) membership->on_failed(*worker, *failed, now);
   if (const auto* stats = std::get_if<StageStats>(&*decoded)) pass_on(*worker, *stats);
   if (const auto* progress = std::get_if<LoadProgress>(&*decoded)) {
-    membership.on_progress(*worker, *progress, now);
+    membership->on_progress(*worker, *progress, now);
     note_progress(*worker, *progress);
   }
 }
 
 void SupervisorActor::pass_on(const std::string& worker, const StageStats& stats) {
-  const bool is_its_own = stats.stage < settings_.stages.size() && settings_.stages[stats.stage].place.worker == worker;
-  if (is_its_own && report_to()) caf::anon_send(report_to(), stats);
+  if (is_owner(worker, stats.stage) && report_to()) caf::anon_send(report_to(), stats);
 }
 
-void SupervisorActor::take_ready(const std::string& worker, const StageReady& ready, TimePoint now) {
+void SupervisorActor::take_ready(const std::string& worker, Membership& membership, const StageReady& ready,
+                                 TimePoint now) {
   if (auto error = misbound(worker, ready)) {
-    return membership_of(worker)->on_failed(worker, {ready.epoch, ready.stage, std::move(*error)}, now);
+    return membership.on_failed(worker, {ready.epoch, ready.stage, std::move(*error)}, now);
   }
-  membership_of(worker)->on_ready(worker, ready, now);
+  membership.on_ready(worker, ready, now);
 }
 
 // Others will connect there: nowhere but where this one was told to bind.
@@ -209,6 +223,7 @@ Membership* SupervisorActor::membership_of(const std::string& worker) {
 
 Result<void> SupervisorActor::admit(const WorkerHello& hello, TimePoint now) {
   if (Membership* const membership = membership_of(hello.name)) return membership->on_hello(hello, now);
+  if (standbys_.is_wanted()) return standbys_.admit(hello);
   std::vector<std::string> known;
   for (const Membership& membership : memberships_) {
     for (std::string& name : membership.named_workers()) known.push_back(std::move(name));
@@ -241,7 +256,8 @@ std::optional<std::string> SupervisorActor::worker_at(const transport::Route& ro
 void SupervisorActor::lose(const std::string& worker, const std::string& reason, TimePoint now) {
   write_log(event(LogLevel::kWarn, "worker lost").with("worker", worker).with("reason", reason));
   routes_.erase(worker);
-  membership_of(worker)->on_worker_lost(worker, reason, now);
+  standbys_.remove(worker);
+  if (Membership* const membership = membership_of(worker)) membership->on_worker_lost(worker, reason, now);
 }
 
 void SupervisorActor::look_after_children(TimePoint now) {
@@ -258,7 +274,7 @@ void SupervisorActor::look_after_children(TimePoint now) {
 }
 
 void SupervisorActor::note_progress(const std::string& worker, const LoadProgress& progress) {
-  if (progress.stage >= loaded_bytes_.size() || settings_.stages[progress.stage].place.worker != worker) return;
+  if (!is_owner(worker, progress.stage)) return;
   loaded_bytes_[progress.stage] = std::min(progress.bytes_done, settings_.stages[progress.stage].weights_bytes);
   EngineReport report;
   for (const std::uint64_t bytes : loaded_bytes_) report.bytes_done += bytes;
@@ -268,8 +284,20 @@ void SupervisorActor::note_progress(const std::string& worker, const LoadProgres
 }
 
 void SupervisorActor::carry_out_actions(TimePoint now) {
-  for (std::uint32_t replica = 0; replica < memberships_.size(); ++replica) {
-    if (carry_out_actions_of(replica, now)) tell_availability(replica);
+  for (bool has_acted = true; has_acted;) {
+    hand_out_standbys(now);
+    has_acted = false;
+    for (std::uint32_t replica = 0; replica < memberships_.size(); ++replica) {
+      if (!carry_out_actions_of(replica, now)) continue;
+      has_acted = true;
+      tell_availability(replica);
+    }
+  }
+}
+
+void SupervisorActor::hand_out_standbys(TimePoint now) {
+  for (Membership& membership : memberships_) {
+    standbys_.offer([&](const WorkerHello& standby) { return membership.take_worker(standby, now); });
   }
 }
 
@@ -315,6 +343,13 @@ void SupervisorActor::carry_out(std::uint32_t, const KillWorker& action, TimePoi
   children_.erase(action.worker);
 }
 
+void SupervisorActor::carry_out(std::uint32_t, const ReleaseStage& action, TimePoint now) {
+  const std::string& worker = action.worker.name;
+  if (!routes_.contains(worker)) return;
+  standbys_.put_back(action.worker);
+  tell_stage(worker, action.stage, StageRelease{action.stage}, now);
+}
+
 void SupervisorActor::carry_out(std::uint32_t, const AssignStage& action, TimePoint now) {
   StageAssign assign = settings_.stages[action.stage].assign;
   assign.epoch = action.epoch;
@@ -352,8 +387,9 @@ void SupervisorActor::carry_out(std::uint32_t, const LoadFailed& action, TimePoi
   write_log(event(LogLevel::kError, "stage cannot be loaded")
                 .with("stage", action.stage)
                 .with("error", to_string(action.error)));
-  // Another worker of that name may do better: only what depends on nobody else can make an engine give up.
-  if (settings_.stages[action.stage].place.kind == WorkerKind::kNamed) return;
+  // Another worker, perhaps of that name, may do better: only what depends on nobody else can make an engine give up.
+  const WorkerKind kind = settings_.stages[action.stage].place.kind;
+  if (kind == WorkerKind::kNamed || kind == WorkerKind::kAny) return;
   EngineReport report;
   report.kind = EngineReport::Kind::kLoadFailed;
   report.error = action.error;

@@ -1,9 +1,10 @@
 // Starts, watches and restarts what runs the stages, and sets the pipeline up. Who runs what, and in which order things
 // come up, is Membership's (pipeline/membership/membership.h); this actor carries its actions out.
 //
-// Each replica has a Membership of its own, with its own epoch: one goes up and down without the others.
+// Each replica has a Membership of its own, with its own epoch: one goes up and down without the others. Workers that
+// the topology does not name are offered to each of them in turn.
 //
-// Owns:    a Membership for each replica, the ROUTER socket toward workers, the child processes.
+// Owns:    a Membership for each replica, the standbys, the ROUTER socket toward workers, the child processes.
 // Thread:  its own.
 // Errors:  messages of workers are hostile bytes: what is none is logged and ignored. A worker that dies is an event.
 #pragma once
@@ -23,6 +24,7 @@
 #include "actors/worker_keys.h"
 #include "pipeline/log/line_rate.h"
 #include "pipeline/membership/membership.h"
+#include "pipeline/membership/standby_pool.h"
 #include "transport/zmq/router_socket.h"
 
 namespace sluice::actors {
@@ -78,7 +80,7 @@ class SupervisorActor final : public PollingActor {
  private:
   void begin_with(const Begin& begin);
   void take_worker_message(const transport::RouterSocket::Incoming& incoming, TimePoint now);
-  void take_ready(const std::string& worker, const StageReady& ready, TimePoint now);
+  void take_ready(const std::string& worker, Membership& membership, const StageReady& ready, TimePoint now);
   void pass_on(const std::string& worker, const StageStats& stats);
   // Why what the worker reports to have bound cannot be what it was told to.
   std::optional<Error> misbound(const std::string& worker, const StageReady& ready) const;
@@ -94,12 +96,18 @@ class SupervisorActor final : public PollingActor {
   // That of the stage, which exists, and that of a worker, or none.
   Membership& membership_of(std::uint32_t stage) { return memberships_[settings_.stages[stage].replica]; }
   Membership* membership_of(const std::string& worker);
+  const std::string& owner_of(std::uint32_t stage) { return membership_of(stage).owner_of(stage); }
+  bool is_owner(const std::string& worker, std::uint32_t stage) {
+    return stage < settings_.stages.size() && owner_of(stage) == worker;
+  }
   Result<void> admit(const WorkerHello& hello, TimePoint now);
 
   void carry_out_actions(TimePoint now);
+  void hand_out_standbys(TimePoint now);
   bool carry_out_actions_of(std::uint32_t replica, TimePoint now);
   void carry_out(std::uint32_t replica, const LaunchWorker& action, TimePoint now);
   void carry_out(std::uint32_t replica, const KillWorker& action, TimePoint now);
+  void carry_out(std::uint32_t replica, const ReleaseStage& action, TimePoint now);
   void carry_out(std::uint32_t replica, const AssignStage& action, TimePoint now);
   void carry_out(std::uint32_t replica, const ConnectStage& action, TimePoint now);
   void carry_out(std::uint32_t replica, const PipelineUp& action, TimePoint now);
@@ -114,6 +122,7 @@ class SupervisorActor final : public PollingActor {
   SupervisorSettings settings_;
   SupervisorPeers peers_;
   std::vector<Membership> memberships_;             // By replica.
+  StandbyPool standbys_;                            // Welcomed, in no Membership.
   std::map<std::string, transport::Route> routes_;  // Of present workers, by name.
   std::map<std::string, ChildProcess> children_;    // By worker name.
   LocalGroups groups_;                              // Of the head's own ranks.

@@ -184,6 +184,7 @@ void WorkerActor::end(Error error) {
 }
 
 void WorkerActor::close() {
+  if (is_registered()) tell_head(WorkerLeave{});
   for (const auto& [index, stage] : stages_) caf::anon_send(stage, Stop{});
   stages_.clear();
   head_.reset();

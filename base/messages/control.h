@@ -1,11 +1,11 @@
 // The messages between the supervisor of the head process and its workers, over one ROUTER (head) and DEALER (worker)
 // pair per worker, apart from the data links:
 //
-//   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress, StageStats (stats.h)
+//   worker -> head : WorkerHello, StageReady, StageFailed, LoadProgress, StageStats (stats.h), WorkerLeave
 //   head -> worker : WorkerWelcome | WorkerRefused, StageAssign, StageConnect, StageRelease, PeerKeys
 //
-// A worker says hello and is given the stages of its name, each by: assign, (progress)*, ready, connect. A stage that
-// is assigned anew comes with a new epoch. In-process stages get the same assignments through their mailbox.
+// A worker says hello and gets the stages of its name, or waits for one on any worker; each by: assign, (progress)*,
+// ready, connect. Assigned anew, it comes with a new epoch. In-process stages get the same through their mailbox.
 //
 // A stage of several ranks is assigned rank by rank: `stage` in these messages counts ranks, in the order of the plan.
 #pragma once
@@ -25,23 +25,31 @@
 
 namespace sluice {
 
+constexpr std::uint32_t kControlVersion = 2;
+
 struct WorkerHello {
-  std::uint32_t version = 1;      // Of this protocol.
-  std::string name;               // 1 to 64 characters of [a-z0-9-]; unique among living workers.
-  std::uint64_t incarnation = 0;  // Random per process.
-  std::uint64_t process_id = 0;   // On its host, for logs.
-  std::string kernel_path;        // Best instruction-set path it has: "avx512", "avx2", "scalar".
+  std::uint32_t version = kControlVersion;  // Of this protocol.
+  std::string name;                         // 1 to 64 characters of [a-z0-9-]; unique among living workers.
+  std::uint64_t incarnation = 0;            // Random per process.
+  std::uint64_t process_id = 0;             // On its host, for logs.
+  std::string kernel_path;                  // Best instruction-set path it has: "avx512", "avx2", "scalar".
   std::uint32_t cpus = 0;
+  std::vector<std::string> devices = {"cpu:0"};
 
   friend bool operator==(const WorkerHello&, const WorkerHello&) = default;
+};
+
+// It ends now, by itself. Nothing follows.
+struct WorkerLeave {
+  friend bool operator==(const WorkerLeave&, const WorkerLeave&) = default;
 };
 
 struct WorkerWelcome {
   friend bool operator==(const WorkerWelcome&, const WorkerWelcome&) = default;
 };
 
-// Name taken, not in the topology, or another version: the worker exits with the error. Or the head has given up one
-// that it had welcomed (retryable): the worker drops its stages and says hello again.
+// Name taken, not in the topology, a device missing, or another version: the worker exits with the error. Or the head
+// has given up one that it had welcomed (retryable): the worker drops its stages and says hello again.
 struct WorkerRefused {
   Error error;
 
@@ -156,7 +164,7 @@ struct PeerKeys {
   friend bool operator==(const PeerKeys&, const PeerKeys&) = default;
 };
 
-using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress, StageStats>;
+using WorkerMessage = std::variant<WorkerHello, StageReady, StageFailed, LoadProgress, StageStats, WorkerLeave>;
 using HeadMessage = std::variant<WorkerWelcome, WorkerRefused, StageAssign, StageConnect, StageRelease, PeerKeys>;
 
 }  // namespace sluice

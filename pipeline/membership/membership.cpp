@@ -7,12 +7,6 @@
 
 namespace sluice {
 
-namespace {
-
-constexpr std::uint32_t kControlVersion = WorkerHello{}.version;
-
-}  // namespace
-
 Error unknown_worker(const std::string& name, const std::vector<std::string>& known) {
   std::string names;
   for (const std::string& each : known) names += (names.empty() ? "" : ", ") + each;
@@ -20,13 +14,37 @@ Error unknown_worker(const std::string& name, const std::vector<std::string>& kn
                                          "'; it has: " + (names.empty() ? std::string("none") : names)};
 }
 
+Result<void> check_version(const WorkerHello& hello) {
+  if (hello.version == kControlVersion) return {};
+  return Error{ErrorCode::kUnsupportedVersion, "the head speaks version " + std::to_string(kControlVersion) +
+                                                   " of the worker protocol, " + hello.name.substr(0, 64) +
+                                                   " speaks version " + std::to_string(hello.version)};
+}
+
+bool has_device(const WorkerHello& hello, const std::string& device) {
+  return std::ranges::find(hello.devices, device) != hello.devices.end();
+}
+
+Error missing_device(const WorkerHello& hello, const std::string& device, const std::string& what_is_on_it) {
+  std::string devices;
+  for (const std::string& each : hello.devices) devices += (devices.empty() ? "" : ", ") + each.substr(0, 64);
+  return {ErrorCode::kInvalidConfig, hello.name.substr(0, 64) + " has no device " + device + ", where " +
+                                         what_is_on_it + " is; it has: " + (devices.empty() ? "none" : devices)};
+}
+
+Error taken_name(const std::string& name) {
+  return {ErrorCode::kUnavailable, "a worker named '" + name + "' is already connected", 500};
+}
+
 Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits, std::uint32_t first_stage)
     : limits_(limits), first_stage_(first_stage) {
   SLUICE_CHECK(!stages.empty());
   for (StagePlace& place : stages) {
-    Worker& worker = workers_[place.worker];
-    worker.kind = place.kind;
-    if (place.kind == WorkerKind::kHead) worker.state = WorkerState::kPresent;
+    if (place.kind != WorkerKind::kAny) {
+      Worker& worker = workers_[place.worker];
+      worker.kind = place.kind;
+      if (place.kind == WorkerKind::kHead) worker.state = WorkerState::kPresent;
+    }
     stages_.push_back({.place = std::move(place)});
   }
 }
@@ -36,25 +54,41 @@ void Membership::start(TimePoint now) {
 }
 
 Result<void> Membership::on_hello(const WorkerHello& hello, TimePoint now) {
-  if (hello.version != kControlVersion) {
-    return Error{ErrorCode::kUnsupportedVersion, "the head speaks version " + std::to_string(kControlVersion) +
-                                                     " of the worker protocol, " + hello.name.substr(0, 64) +
-                                                     " speaks version " + std::to_string(hello.version)};
-  }
+  if (Result<void> version = check_version(hello); !version.ok()) return version;
   const auto found = workers_.find(hello.name);
   if (found == workers_.end() || found->second.kind == WorkerKind::kHead) {
     return unknown_worker(hello.name, named_workers());
   }
   Worker& worker = found->second;
   if (worker.state == WorkerState::kPresent) {
-    if (worker.incarnation == hello.incarnation) return {};
-    return Error{ErrorCode::kUnavailable, "a worker named '" + hello.name + "' is already connected", 500};
+    if (worker.hello.incarnation == hello.incarnation) return {};
+    return taken_name(hello.name);
+  }
+  for (std::uint32_t i = 0; i < stages_.size(); ++i) {
+    const StagePlace& place = stages_[i].place;
+    if (place.worker == hello.name && !has_device(hello, place.device))
+      return missing_device(hello, place.device, describe(i));
   }
   worker.state = WorkerState::kPresent;
-  worker.incarnation = hello.incarnation;
+  worker.hello = hello;
   worker.launched_until = TimePoint::never();
   reconcile(now);
   return {};
+}
+
+bool Membership::take_worker(const WorkerHello& hello, TimePoint now) {
+  SLUICE_CHECK(!workers_.contains(hello.name));
+  const auto wants = [&](const Stage& stage) {
+    const StagePlace& place = stage.place;
+    return place.kind == WorkerKind::kAny && place.worker.empty() && stage.retry_at <= now &&
+           has_device(hello, place.device);
+  };
+  const auto stage = std::ranges::find_if(stages_, wants);
+  if (stage == stages_.end()) return false;
+  stage->place.worker = hello.name;
+  workers_[hello.name] = {.kind = WorkerKind::kAny, .state = WorkerState::kPresent, .hello = hello};
+  reconcile(now);
+  return true;
 }
 
 void Membership::on_worker_lost(const std::string& name, const std::string& reason, TimePoint now) {
@@ -76,7 +110,9 @@ void Membership::on_worker_lost(const std::string& name, const std::string& reas
   }
   const Error error{ErrorCode::kStageLost, what + " on " + name + " was lost: " + reason, 1000};
   if (was_assigned) go_down(error);
-  if (first && worker.kind == WorkerKind::kSpawned && worker.failures == limits_.launch_failures_max) {
+  if (worker.kind == WorkerKind::kAny) {
+    give_up(stages_[*first], name);
+  } else if (first && worker.kind == WorkerKind::kSpawned && worker.failures == limits_.launch_failures_max) {
     actions_.push_back(LoadFailed{number_of(*first), error});
   }
   reconcile(now);
@@ -100,12 +136,17 @@ void Membership::on_failed(const std::string& worker, const StageFailed& failed,
   stage->state = StageState::kUnassigned;
   stage->silent_until = TimePoint::never();
   stage->last_error = failed.error.message;
-  stage->retry_at = now + relaunch_delay(workers_.at(worker).failures++);
+  stage->retry_at = now + relaunch_delay(stage->failures++);
   if (was_loading) {
     actions_.push_back(LoadFailed{failed.stage, failed.error});
   } else if (is_up_) {
     const auto index = static_cast<std::uint32_t>(stage - stages_.data());
     go_down({ErrorCode::kStageLost, describe(index) + " on " + worker + " failed: " + failed.error.message, 1000});
+  }
+  if (stage->place.kind == WorkerKind::kAny) {
+    actions_.push_back(ReleaseStage{workers_.at(worker).hello, failed.stage});
+    stage->last_error += " (on " + worker + ")";
+    give_up(*stage, worker);
   }
   reconcile(now);
 }
@@ -132,6 +173,7 @@ void Membership::on_timer(TimePoint now) {
   }
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
     Stage& stage = stages_[i];
+    if (stage.retry_at <= now) stage.retry_at = {};
     if (stage.state != StageState::kAssigned || stage.silent_until > now) continue;
     const std::string worker = stage.place.worker;
     if (stage.place.kind == WorkerKind::kHead) {
@@ -155,9 +197,8 @@ TimePoint Membership::next_timer() const {
   }
   for (const Stage& stage : stages_) {
     next = std::min(next, stage.silent_until);
-    const bool is_waiting =
-        stage.state == StageState::kUnassigned && workers_.at(stage.place.worker).state == WorkerState::kPresent;
-    if (is_waiting) next = std::min(next, stage.retry_at);
+    const bool is_waiting = stage.state == StageState::kUnassigned && (is_present(stage) || stage.place.worker.empty());
+    if (is_waiting && stage.retry_at != TimePoint{}) next = std::min(next, stage.retry_at);
   }
   return next;
 }
@@ -172,9 +213,14 @@ std::optional<Error> Membership::unavailable() const {
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
     const Stage& stage = stages_[i];
     if (stage.state == StageState::kReady) continue;
-    const Worker& worker = workers_.at(stage.place.worker);
     if (!lacks.empty()) lacks += "; ";
     lacks += describe(i);
+    if (stage.place.worker.empty()) {
+      lacks += " waits for any worker";
+      if (!stage.last_error.empty()) lacks += "; it failed to load: " + stage.last_error;
+      continue;
+    }
+    const Worker& worker = workers_.at(stage.place.worker);
     if (worker.state != WorkerState::kPresent) {
       lacks += (worker.kind == WorkerKind::kSpawned ? " waits for its process " : " waits for ") + stage.place.worker;
     } else if (!stage.last_error.empty()) {
@@ -189,13 +235,16 @@ std::optional<Error> Membership::unavailable() const {
 
 void Membership::check_invariants() const {
   const bool all_ready = std::all_of(stages_.begin(), stages_.end(), [&](const Stage& stage) {
-    return stage.state == StageState::kReady && workers_.at(stage.place.worker).state == WorkerState::kPresent;
+    return stage.state == StageState::kReady && is_present(stage);
   });
   SLUICE_CHECK_EQ(is_up_, all_ready);
   for (const Stage& stage : stages_) {
-    if (stage.state != StageState::kUnassigned) {
-      SLUICE_CHECK(workers_.at(stage.place.worker).state == WorkerState::kPresent);
-    }
+    if (stage.state != StageState::kUnassigned) SLUICE_CHECK(is_present(stage));
+  }
+  for (const auto& [name, worker] : workers_) {
+    if (worker.kind != WorkerKind::kAny) continue;
+    const auto is_its_own = [&](const Stage& stage) { return stage.place.worker == name; };
+    SLUICE_CHECK_EQ(std::ranges::count_if(stages_, is_its_own), 1);
   }
 }
 
@@ -211,6 +260,16 @@ Membership::Stage* Membership::find(const std::string& worker, std::uint32_t sta
   if (stage < first_stage_ || stage - first_stage_ >= stages_.size()) return nullptr;
   Stage& found = stages_[stage - first_stage_];
   return found.place.worker == worker ? &found : nullptr;
+}
+
+bool Membership::is_present(const Stage& stage) const {
+  const auto found = workers_.find(stage.place.worker);
+  return found != workers_.end() && found->second.state == WorkerState::kPresent;
+}
+
+void Membership::give_up(Stage& stage, const std::string& worker) {
+  workers_.erase(worker);
+  stage.place.worker.clear();
 }
 
 void Membership::go_down(Error error) {
@@ -237,8 +296,7 @@ void Membership::launch_absent(TimePoint now) {
 void Membership::assign_unassigned(TimePoint now) {
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
     Stage& stage = stages_[i];
-    const bool is_present = workers_.at(stage.place.worker).state == WorkerState::kPresent;
-    if (stage.state != StageState::kUnassigned || !is_present || stage.retry_at > now) continue;
+    if (stage.state != StageState::kUnassigned || !is_present(stage) || stage.retry_at > now) continue;
     stage.state = StageState::kAssigned;
     stage.silent_until = now + limits_.silence_timeout;
     actions_.push_back(AssignStage{stage.place.worker, number_of(i), epoch_});
@@ -253,6 +311,7 @@ void Membership::connect_if_all_ready() {
   actions_.push_back(PipelineUp{epoch_, input_addresses(0)});
   is_up_ = true;
   for (auto& [name, worker] : workers_) worker.failures = 0;
+  for (Stage& stage : stages_) stage.failures = 0;
 }
 
 std::vector<std::string> Membership::input_addresses(std::size_t first) const {

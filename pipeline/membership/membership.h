@@ -3,10 +3,13 @@
 // What is said of a stage here holds for each rank of one: ranks are assigned one by one, to any workers.
 //
 // A worker is a process that runs stages; the head process is one as well ("head"), always present. Each stage belongs
-// to one worker by name. A pipeline comes up in one order: every stage is assigned for the current epoch, reports
-// ready, is connected to its successor; then the batcher may send. When a worker is lost that has a stage to load or to
-// run, the epoch is bumped, so that nothing it still says is taken for its successor's, and all stages are assigned
-// anew: survivors keep their weights and start over with empty sequences.
+// to one worker by name, or to any: such a one has no owner until it is given a worker (take_worker()), and none again
+// when that one is lost or fails to load.
+//
+// A pipeline comes up in one order: every stage is assigned for the current epoch, reports ready, is connected to its
+// successor; then the batcher may send. When a worker is lost that has a stage to load or to run, the epoch is bumped,
+// so that nothing it still says is taken for its successor's, and all stages are assigned anew: survivors keep their
+// weights and start over with empty sequences.
 //
 // One of several replicas has a machine of its own: its stages have the numbers from first_stage on, in what goes in
 // and in what comes out.
@@ -37,16 +40,18 @@ enum class WorkerKind : std::uint8_t {
   kHead,     // This process.
   kSpawned,  // Started by us on this machine, and started again when it dies.
   kNamed,    // Connects by itself; we wait for it.
+  kAny,      // The same, whatever its name; it runs one stage.
 };
 
 // One rank of a stage. They come in the order of the pipeline, the ranks of a stage in theirs.
 struct StagePlace {
-  std::string worker;
+  std::string worker;  // kAny: who has it, or empty.
   WorkerKind kind = WorkerKind::kHead;
   std::uint32_t first_layer = 0;
   std::uint32_t num_layers = 0;
   std::uint32_t stage = 0;  // Of the pipeline.
   Shard shard = {};
+  std::string device = "cpu:0";
 };
 
 struct MembershipLimits {
@@ -64,6 +69,11 @@ struct LaunchWorker {
 };
 struct KillWorker {
   std::string worker;
+};
+// A stage on any worker is taken from one that failed: it drops the stage and stands by.
+struct ReleaseStage {
+  WorkerHello worker;
+  std::uint32_t stage = 0;
 };
 struct AssignStage {
   std::string worker;
@@ -96,8 +106,14 @@ struct LoadFailed {
   Error error;
 };
 
-using MembershipAction =
-    std::variant<LaunchWorker, KillWorker, AssignStage, ConnectStage, PipelineUp, PipelineDown, LoadFailed>;
+using MembershipAction = std::variant<LaunchWorker, KillWorker, ReleaseStage, AssignStage, ConnectStage, PipelineUp,
+                                      PipelineDown, LoadFailed>;
+
+// What a hello is refused with, and why.
+Result<void> check_version(const WorkerHello& hello);
+bool has_device(const WorkerHello& hello, const std::string& device);
+Error missing_device(const WorkerHello& hello, const std::string& device, const std::string& what_is_on_it);
+Error taken_name(const std::string& name);
 
 // What a worker is told whose name no stage has.
 Error unknown_worker(const std::string& name, const std::vector<std::string>& known);
@@ -109,8 +125,12 @@ class Membership {
   // Launches spawned workers and assigns the head's own stages.
   void start(TimePoint now);
 
-  // A worker introduces itself. Error: unknown name, another version (final), or the name is taken (retryable).
+  // A worker introduces itself. Error: unknown name, another version, a device that it lacks (final), or the name is
+  // taken (retryable).
   Result<void> on_hello(const WorkerHello& hello, TimePoint now);
+  // Gives a worker, of a name that no stage has and that nobody else of that name owns, the first stage that waits for
+  // any and is on a device of its own. False: there is none.
+  bool take_worker(const WorkerHello& hello, TimePoint now);
   // Its process died, or its connection is gone. Unknown or absent workers are ignored.
   void on_worker_lost(const std::string& worker, const std::string& reason, TimePoint now);
 
@@ -134,6 +154,8 @@ class Membership {
   std::optional<Error> unavailable() const;
 
   bool has_worker(const std::string& name) const { return workers_.contains(name); }
+  // Whose the stage is; empty: nobody's.
+  const std::string& owner_of(std::uint32_t stage) const { return stages_[stage - first_stage_].place.worker; }
   // The workers that are waited for.
   std::vector<std::string> named_workers() const;
 
@@ -148,13 +170,14 @@ class Membership {
     std::vector<std::string> exchange_addresses;  // While ready, by rank.
     TimePoint silent_until = TimePoint::never();  // While assigned: lost after this.
     TimePoint retry_at{};                         // While unassigned after a failed load: not before this.
+    std::uint32_t failures = 0;                   // Of loads in a row.
     std::string last_error;                       // Of the last failed load.
   };
   enum class WorkerState : std::uint8_t { kAbsent, kLaunching, kPresent };
   struct Worker {
     WorkerKind kind = WorkerKind::kHead;
     WorkerState state = WorkerState::kAbsent;
-    std::uint64_t incarnation = 0;
+    WorkerHello hello;                              // While present, except of the head.
     std::uint32_t failures = 0;                     // In a row.
     TimePoint launch_at{};                          // While absent and spawned: not before this.
     TimePoint launched_until = TimePoint::never();  // While launching: killed after this.
@@ -162,6 +185,8 @@ class Membership {
 
   // The stage of this number, if it is the worker's.
   Stage* find(const std::string& worker, std::uint32_t stage);
+  bool is_present(const Stage& stage) const;  // Whether its owner is.
+  void give_up(Stage& stage, const std::string& worker);
   void go_down(Error error);
   void launch_absent(TimePoint now);
   void assign_unassigned(TimePoint now);

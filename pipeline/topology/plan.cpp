@@ -93,7 +93,6 @@ Result<void> check_workers(const std::vector<ReplicaPlan>& replicas) {
   for (const ReplicaPlan& replica : replicas) {
     for (const StagePlan& stage : replica.stages) {
       const Host::Kind kind = stage.place.host.kind;
-      if (kind == Host::Kind::kAny) return refused(stage_name(stage.stage) + ": 'any' worker is not supported yet");
       if (stage.worker.empty()) continue;
       const std::string name = "the worker '" + stage.worker + "'";
       if (stage.worker.size() > kWorkerNameBytesMax) return refused(name + " has too long a name");
@@ -145,10 +144,6 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const std::vector<S
   return stages;
 }
 
-std::string process_of(const StagePlan& stage) {
-  return stage.worker.empty() ? "head" : stage.worker;
-}
-
 // Device memory that stages share: one device in one process.
 std::string memory_of(const StagePlan& stage) {
   return process_of(stage) + "/" + to_string(stage.place.device);
@@ -192,7 +187,8 @@ struct LinkEnd {
 };
 
 LinkEnd end_of(const StagePlan& stage) {
-  return {"stage " + name_of(stage), process_of(stage), stage.place.host.kind == Host::Kind::kWorker};
+  const Host::Kind kind = stage.place.host.kind;
+  return {"stage " + name_of(stage), process_of(stage), kind == Host::Kind::kWorker || kind == Host::Kind::kAny};
 }
 
 LinkTransport transport_between(const LinksTopology& links, const LinkEnd& a, const LinkEnd& b) {
@@ -299,6 +295,10 @@ void add_notes(const Plan& plan, const ReplicaPlan& replica, std::vector<std::st
   }
   std::set<std::string> waited_for;
   for (const StagePlan& stage : replica.stages) {
+    if (stage.place.host.kind == Host::Kind::kAny) {
+      notes.push_back("stage " + name_of(stage) + " waits for any: sluice worker --connect " +
+                      plan.topology.supervisor.bind + " --name NAME");
+    }
     if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
     notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
                     " --name " + stage.worker +
@@ -377,6 +377,11 @@ std::string name_of(const StagePlan& stage) {
   return stage.shard.is_whole() ? number : number + "." + std::to_string(stage.shard.rank);
 }
 
+std::string process_of(const StagePlan& stage) {
+  if (stage.place.host.kind == Host::Kind::kAny) return "any:" + name_of(stage);
+  return stage.worker.empty() ? "head" : stage.worker;
+}
+
 bool meet_in_memory(std::span<const StagePlan> ranks) {
   return std::ranges::all_of(ranks, [&](const StagePlan& rank) { return process_of(rank) == process_of(ranks[0]); });
 }
@@ -400,7 +405,9 @@ std::uint32_t Plan::num_ranks() const {
 }
 
 bool Plan::waits_for_workers() const {
-  return has_stage(*this, [](const StagePlan& stage) { return stage.place.host.kind == Host::Kind::kWorker; });
+  return has_stage(*this, [](const StagePlan& stage) {
+    return stage.place.host.kind == Host::Kind::kWorker || stage.place.host.kind == Host::Kind::kAny;
+  });
 }
 
 std::set<std::string> Plan::spawned_workers() const {

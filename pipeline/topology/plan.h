@@ -31,7 +31,7 @@ struct StagePlan {
   RankPlace place;
   // The name under which the rank's process registers; spawned ones without a name are called "stage-N", or "stage-N-R"
   // where a stage has several ranks, those with a name "replica-R-NAME" where there are several replicas. Empty in the
-  // head. Ranks with the same name share the process.
+  // head and on any worker. Ranks with the same name share the process.
   std::string worker;
   std::uint32_t threads = 1;
   std::uint64_t weights_bytes = 0;
@@ -41,6 +41,8 @@ struct StagePlan {
 };
 // "1", or "1.0" for a rank of several.
 std::string name_of(const StagePlan& stage);
+// Who runs the rank: "head", the worker's name, or "any:1.0" where it is on any worker, which runs nothing else.
+std::string process_of(const StagePlan& stage);
 // Whether the ranks of a stage meet in the memory of one process rather than over links.
 bool meet_in_memory(std::span<const StagePlan> ranks);
 

@@ -84,13 +84,18 @@ std::string render_replicas(const Plan& plan) {
   return render_table(rows);
 }
 
+std::string worker_text(const StagePlan& stage) {
+  if (stage.place.host.kind == Host::Kind::kAny) return "any";
+  return stage.worker.empty() ? "-" : stage.worker;
+}
+
 std::string render_stages(const Plan& plan) {
   std::vector<Row> rows = {{"stage", "layers", "rank", "worker", "threads", "weights", "KV cache"}};
   for (const ReplicaPlan& replica : plan.replicas) {
     for (const StagePlan& stage : replica.stages) {
       rows.push_back({name_of(stage), layers_to_string(stage.first_layer, stage.num_layers), to_string(stage.place),
-                      stage.worker.empty() ? "-" : stage.worker, std::to_string(stage.threads),
-                      human_bytes(stage.weights_bytes), human_bytes(stage.kv_cache_bytes)});
+                      worker_text(stage), std::to_string(stage.threads), human_bytes(stage.weights_bytes),
+                      human_bytes(stage.kv_cache_bytes)});
     }
   }
   return render_table(rows);

@@ -63,7 +63,7 @@ struct Host {
     kHead,    // "head": this process.
     kSpawn,   // "spawn" or "spawn:NAME": a process that the head starts on this machine.
     kWorker,  // The name of a worker that registers with the head.
-    kAny,     // "any": whichever worker is free. Refused for now.
+    kAny,     // "any": whichever worker is free.
   };
 
   Kind kind = Kind::kHead;

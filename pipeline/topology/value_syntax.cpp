@@ -104,7 +104,6 @@ Result<RankPlace> parse_rank_place(std::string_view text) {
     return invalid("has the host " + in_quotes(text.substr(0, slash)) +
                    "; a host is 'head', 'spawn', 'spawn:NAME', 'any' or a worker's name of [a-z0-9-]");
   }
-  if (host->kind == Host::Kind::kAny) return invalid("has " + in_quotes(text) + ": 'any' worker is not supported yet");
   const std::string_view device_text = text.substr(slash + 1);
   const std::optional<Device> device = parse_device(device_text);
   if (!device) return invalid("has the device " + in_quotes(device_text) + "; a device is 'cpu:0' or 'cuda:N'");

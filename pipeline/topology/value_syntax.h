@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kLayerCountMax = 4096;
 // "0-2" or "3".
 Result<LayerRange> parse_layers(std::string_view text);
 
-// "HOST/DEVICE". The host "any" and devices other than cpu:0 are refused as not supported yet.
+// "HOST/DEVICE". Devices other than cpu:0 are refused as not supported yet.
 Result<RankPlace> parse_rank_place(std::string_view text);
 
 // What is wrong with an address to bind, if anything: "tcp://HOST:PORT", the port a number or "*", or "ipc://PATH".

@@ -10,13 +10,13 @@ namespace {
 
 // One stage on a named worker. The test is ingress, batcher and engine.
 struct Fixture {
-  explicit Fixture(MembershipLimits limits = {}) {
+  explicit Fixture(MembershipLimits limits = {}, const StagePlace& place = {"worker-a", WorkerKind::kNamed, 0, 6}) {
     transport::SocketOptions options;
     auto control = transport::RouterSocket::bind(context, "tcp://127.0.0.1:*", options, {});
     REQUIRE(control.ok());
     address = control->address();
     SupervisedStage stage;
-    stage.place = {"worker-a", WorkerKind::kNamed, 0, 6};
+    stage.place = place;
     stage.assign.input_address = "tcp://127.0.0.1:*";
     SupervisorSettings settings;
     settings.stages = {stage};
@@ -107,6 +107,49 @@ TEST_SUITE("actors/supervisor_actor") {
       REQUIRE(availability->error.has_value());
       lacks = availability->error->message;
     }
+  }
+
+  TEST_CASE("any worker: the first has the stage, the next stands by, and takes it over when the first leaves") {
+    Fixture fixture({}, {"", WorkerKind::kAny, 0, 6});
+    FakeWorker first(fixture.context, fixture.address);
+    first.say(hello(1));
+    const Epoch epoch = first.hear<StageAssign>().epoch;
+    first.say(ready(epoch, "tcp://127.0.0.1:7000"));
+    first.hear<StageConnect>();
+    FakeWorker second(fixture.context, fixture.address);
+    WorkerHello other = hello(2);
+    second.say(other);  // Of a name that is taken.
+    second.hear<WorkerRefused>();
+    other.name = "worker-b";
+    second.say(other);
+    second.hear<WorkerWelcome>();
+    first.say(WorkerLeave{});
+    const auto lost = fixture.hear<PipelineLost>();
+    REQUIRE(lost.has_value());
+    CHECK(lost->error.message == "stage 0 (layers 0-5) on worker-a was lost: it left");
+    CHECK(second.hear<StageAssign>().epoch > epoch);
+    first.say(hello(1));
+    first.hear<WorkerWelcome>();  // It stands by now.
+  }
+
+  TEST_CASE("any worker: one that cannot load is told to drop the stage, and another gets it") {
+    Fixture fixture({}, {"", WorkerKind::kAny, 0, 6});
+    FakeWorker wrong(fixture.context, fixture.address);
+    wrong.say(hello(1));
+    const Epoch epoch = wrong.hear<StageAssign>().epoch;
+    FakeWorker right(fixture.context, fixture.address);
+    WorkerHello other = hello(2);
+    other.name = "worker-b";
+    right.say(other);
+    right.hear<WorkerWelcome>();
+    wrong.say(StageFailed{epoch, 0, {ErrorCode::kModelLoadFailed, "another model"}});
+    wrong.hear<StageRelease>();
+    CHECK(right.hear<StageAssign>().epoch == epoch);
+    wrong.say(ready(epoch, "tcp://127.0.0.1:7000"));  // Too late.
+    right.say(ready(epoch, "tcp://127.0.0.1:7001"));
+    const auto up = fixture.hear<PipelineReady>();
+    REQUIRE(up.has_value());
+    CHECK(up->input_addresses == std::vector<std::string>{"tcp://127.0.0.1:7001"});
   }
 
   TEST_CASE("counts of a worker's own stages are passed on, others are not") {

@@ -48,6 +48,16 @@ StageAssign assignment(Epoch epoch) {
 }
 
 TEST_SUITE("actors/worker_actor") {
+  TEST_CASE("a worker that is told to end says that it leaves") {
+    Fixture fixture;
+    fixture.head->hear<WorkerHello>();
+    fixture.head->say(WorkerWelcome{});
+    fixture.head->say(assignment(Epoch{1}));
+    fixture.head->hear<StageReady>();
+    caf::anon_send(fixture.worker, Stop{});
+    fixture.head->hear<WorkerLeave>();
+  }
+
   TEST_CASE("a worker says hello until it is welcome, and loads what it is assigned") {
     Fixture fixture;
     CHECK(fixture.head->hear<WorkerHello>().name == "worker-a");

@@ -227,11 +227,12 @@ LinkMessage RandomMessages::link_message(std::size_t kind) {
 
 WorkerMessage RandomMessages::worker_message(std::size_t kind) {
   switch (kind) {
-    case 0: return WorkerHello{u32(), text(), u64(), u64(), text(), u32()};
+    case 0: return WorkerHello{u32(), text(), u64(), u64(), text(), u32(), texts()};
     case 1: return StageReady{{u64()}, u32(), text(), u64(), u64(), texts()};
     case 2: return StageFailed{{u64()}, u32(), error()};
     case 3: return LoadProgress{{u64()}, u32(), u64(), u64()};
-    default: return stage_stats();
+    case 4: return stage_stats();
+    default: return WorkerLeave{};
   }
 }
 

@@ -49,15 +49,17 @@ void write_message(const WorkerHello& hello, wire::WorkerMessage::Builder root) 
   builder.setProcessId(hello.process_id);
   builder.setKernelPath(as_text(hello.kernel_path));
   builder.setCpus(hello.cpus);
+  write_texts(hello.devices, [&](capnp::uint count) { return builder.initDevices(count); });
 }
 
-WorkerHello read_hello(const wire::WorkerHello::Reader& reader) {
+WorkerHello read_hello(const wire::WorkerHello::Reader& reader, Reading& reading) {
   return {.version = reader.getVersion(),
           .name = read_text(reader.getName()),
           .incarnation = reader.getIncarnation(),
           .process_id = reader.getProcessId(),
           .kernel_path = read_text(reader.getKernelPath()),
-          .cpus = reader.getCpus()};
+          .cpus = reader.getCpus(),
+          .devices = read_texts(reader.getDevices(), reading)};
 }
 
 void write_message(const StageReady& ready, wire::WorkerMessage::Builder root) {
@@ -98,10 +100,14 @@ void write_message(const StageStats& stats, wire::WorkerMessage::Builder root) {
   write_stats(stats, root.initStageStats());
 }
 
+void write_message(const WorkerLeave&, wire::WorkerMessage::Builder root) {
+  root.setLeave();
+}
+
 WorkerMessage read_worker_message(const wire::WorkerMessage::Reader& reader, Reading& reading) {
   switch (reader.which()) {
     case wire::WorkerMessage::NONE: reading.fail(ErrorCode::kProtocolViolation, "message says nothing"); return {};
-    case wire::WorkerMessage::HELLO: return read_hello(reader.getHello());
+    case wire::WorkerMessage::HELLO: return read_hello(reader.getHello(), reading);
     case wire::WorkerMessage::STAGE_READY: return read_ready(reader.getStageReady(), reading);
     case wire::WorkerMessage::STAGE_FAILED: {
       const auto failed = reader.getStageFailed();
@@ -113,6 +119,7 @@ WorkerMessage read_worker_message(const wire::WorkerMessage::Reader& reader, Rea
           {progress.getEpoch()}, progress.getStage(), progress.getBytesDone(), progress.getBytesTotal()};
     }
     case wire::WorkerMessage::STAGE_STATS: return read_stats(reader.getStageStats(), reading);
+    case wire::WorkerMessage::LEAVE: return WorkerLeave{};
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "worker's message is of kind " + std::to_string(reader.which()) + ", which this version does not know");

@@ -247,6 +247,7 @@ struct WorkerMessage {
     stageFailed @3 :StageFailed;
     loadProgress @4 :LoadProgress;
     stageStats @5 :StageStats;
+    leave @6 :Void;
   }
 }
 
@@ -286,6 +287,7 @@ struct WorkerHello {
   processId @3 :UInt64;    # On its host.
   kernelPath @4 :Text;     # "avx512", "avx2" or "scalar".
   cpus @5 :UInt32;         # That it may use.
+  devices @6 :List(Text);  # "cpu:0"
 }
 
 struct StageAssign {

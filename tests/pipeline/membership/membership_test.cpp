@@ -202,6 +202,85 @@ TEST_SUITE("pipeline/membership") {
     CHECK(membership.is_up());
   }
 
+  TEST_CASE("any worker: whoever is given has the stage, and the next one takes it over in a new epoch") {
+    Membership membership({{"head", WorkerKind::kHead, 0, 3}, {"", WorkerKind::kAny, 3, 3, 1}}, {});
+    membership.start({});
+    membership.on_ready("head", ready(0, Epoch{1}), {});
+    CHECK(membership.unavailable()->message == "stage 1 (layers 3-5) waits for any worker");
+    CHECK_FALSE(membership.on_hello(hello("one", 1), {}).ok());  // Nobody's name.
+    CHECK(membership.next_timer() == TimePoint::never());
+
+    REQUIRE(membership.take_worker(hello("one", 1), {}));
+    CHECK_FALSE(membership.take_worker(hello("two", 2), {}));
+    CHECK(membership.owner_of(1) == "one");
+    CHECK(membership.on_hello(hello("one", 1), {}).ok());  // Once more.
+    CHECK(is_retryable(membership.on_hello(hello("one", 7), {}).error().code));
+    membership.on_ready("one", ready(1, Epoch{1}), {});
+    CHECK(membership.is_up());
+    membership.take_actions();
+
+    membership.on_worker_lost("one", "it left", {});
+    const auto down = only<PipelineDown>(membership.take_actions());
+    REQUIRE(down.size() == 1);
+    CHECK(down[0].error.message == "stage 1 (layers 3-5) on one was lost: it left");
+    CHECK_FALSE(membership.has_worker("one"));
+    REQUIRE(membership.take_worker(hello("two", 2), {}));
+    const auto assigned = only<AssignStage>(membership.take_actions());
+    REQUIRE(assigned.size() == 1);
+    CHECK(assigned[0].worker == "two");
+    CHECK(assigned[0].epoch == Epoch{2});
+    membership.on_ready("one", ready(1, Epoch{2}), {});  // No longer its own.
+    membership.on_ready("head", ready(0, Epoch{2}), {});
+    CHECK_FALSE(membership.is_up());
+    membership.on_ready("two", ready(1, Epoch{2}), {});
+    CHECK(membership.is_up());
+    membership.check_invariants();
+  }
+
+  TEST_CASE("any worker: one that fails to load gives the stage up, which waits a while before it takes another") {
+    Membership membership({{"", WorkerKind::kAny, 0, 6}}, {});
+    membership.start({});
+    REQUIRE(membership.take_worker(hello("one", 1), {}));
+    membership.take_actions();
+
+    membership.on_failed("one", {Epoch{1}, 0, {ErrorCode::kModelLoadFailed, "another model"}}, {});
+
+    const auto actions = membership.take_actions();
+    CHECK(only<LoadFailed>(actions).size() == 1);
+    REQUIRE(only<ReleaseStage>(actions).size() == 1);
+    CHECK(only<ReleaseStage>(actions)[0].worker == hello("one", 1));
+    CHECK_FALSE(membership.has_worker("one"));
+    CHECK(membership.unavailable()->message ==
+          "stage 0 (layers 0-5) waits for any worker; it failed to load: another model (on one)");
+    CHECK_FALSE(membership.take_worker(hello("two", 2), {}));
+    const TimePoint later = membership.next_timer();
+    CHECK(later == TimePoint{milliseconds(50)});
+    membership.on_timer(later);
+    CHECK(membership.next_timer() == TimePoint::never());
+    REQUIRE(membership.take_worker(hello("two", 2), later));
+    CHECK(only<AssignStage>(membership.take_actions()).size() == 1);
+  }
+
+  TEST_CASE("devices: a worker without that of its stage is refused, and has no place on any") {
+    const StagePlace place{"worker-a", WorkerKind::kNamed, 0, 6, 0, {}, "cuda:1"};
+    Membership named({place}, {});
+    named.start({});
+    WorkerHello message = hello("worker-a", 1);
+    message.devices = {"cpu:0", "cuda:0"};
+    CHECK(named.on_hello(message, {}).error() ==
+          Error{ErrorCode::kInvalidConfig,
+                "worker-a has no device cuda:1, where stage 0 (layers 0-5) is; it has: cpu:0, cuda:0"});
+    StagePlace anywhere = place;
+    anywhere.worker.clear();
+    anywhere.kind = WorkerKind::kAny;
+    Membership any({anywhere}, {});
+    any.start({});
+    CHECK_FALSE(any.take_worker(message, {}));
+    message.devices.push_back("cuda:1");
+    CHECK(named.on_hello(message, {}).ok());
+    CHECK(any.take_worker(message, {}));
+  }
+
   TEST_CASE("load failure: is reported with the error, and tried again later") {
     Membership membership = head_and_worker(WorkerKind::kNamed);
     membership.start({});

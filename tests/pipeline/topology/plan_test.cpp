@@ -249,15 +249,32 @@ TEST_SUITE("pipeline/topology/plan") {
     CHECK_FALSE(plan->waits_for_workers());
   }
 
-  TEST_CASE("make_plan: a name is spawned or waited for, not both, and any is refused") {
+  TEST_CASE("make_plan: a name is spawned or waited for, not both") {
     CHECK(error_of(make_topology(
               {make_stage(0, 3, {Host::Kind::kSpawn, "a"}), make_stage(3, 3, {Host::Kind::kWorker, "a"})})) ==
           "the worker 'a' is spawned for one stage and waited for by another");
     CHECK(error_of(make_topology(
               {make_stage(0, 3, {Host::Kind::kWorker, "stage-1"}), make_stage(3, 3, {Host::Kind::kSpawn, ""})})) ==
           "the worker 'stage-1' is spawned for one stage and waited for by another");
-    CHECK(error_of(make_topology({make_stage(0, 6, {Host::Kind::kAny, ""})})) ==
-          "stage 0: 'any' worker is not supported yet");
+  }
+
+  TEST_CASE("make_plan: a place on any worker is a process of its own, perhaps elsewhere") {
+    const auto plan =
+        make_plan(make_topology({make_stage(0, 3, {Host::Kind::kAny, ""}), make_stage(3, 3, {Host::Kind::kAny, ""})}),
+                  make_model());
+    REQUIRE(plan.ok());
+    const auto& stages = plan->replicas[0].stages;
+    CHECK(stages[0].worker.empty());
+    CHECK(process_of(stages[0]) == "any:0");
+    CHECK(process_of(stages[1]) == "any:1");
+    CHECK(plan->waits_for_workers());
+    CHECK(plan->needs_workers());
+    for (const LinkPlan& link : plan->links) {
+      const bool is_of_stages = link.from.starts_with("stage") || link.to.starts_with("stage");
+      CHECK((link.transport == LinkTransport::kTcp) == is_of_stages);
+    }
+    CHECK(plan->notes.at(0) == "stage 0 waits for any: sluice worker --connect tcp://127.0.0.1:5550 --name NAME");
+    CHECK(render_plan(*plan).find("any/cpu:0  any") != std::string::npos);
   }
 
   TEST_CASE("make_plan: a KV cache below one block is refused, below one context noted") {

@@ -244,7 +244,6 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
     check_all(
         {{"ranks = ['head/cuda:0']\n",
           "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
-         {"ranks = ['any/cpu:0']\n", "t.toml:5:10: [[stage]] ranks has 'any/cpu:0': 'any' worker is not supported yet"},
          {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
          {"[responder]\nhost = 'a'\n",
           "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"},
