@@ -109,9 +109,8 @@ std::vector<SupervisedStage> make_stages(const Plan& plan, const std::string& ke
         supervised.assign.stage = static_cast<std::uint32_t>(stages.size());
         supervised.assign.num_stages = plan.num_ranks();
         supervised.weights_bytes = rank.weights_bytes;
-        supervised.assign.input_address =
-            link_address(plan, link_between(plan, from, actor_name(rank)), is_here, directory,
-                         "stage-" + name_of(rank) + "-epoch-{epoch}");
+        supervised.assign.input_address = link_address(plan, link_between(plan, from, actor_name(rank)), is_here,
+                                                       directory, "stage-" + name_of(rank) + "-epoch-{epoch}");
         supervised.assign.exchange_address = exchange_address(plan, ranks, rank, is_here, directory);
         stages.push_back(std::move(supervised));
       }

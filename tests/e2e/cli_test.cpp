@@ -251,7 +251,9 @@ TEST_SUITE("e2e/cli") {
       const TemporaryFolder folder;
       Program engine({"serve", "--log-level", "warn", folder.write("topology.toml", toml)});
       std::optional<Program> worker;
-      if (toml.find("[\"worker-a/cpu:0\"]") != std::string::npos) {
+      const bool is_waiting =
+          toml.find("[\"worker-a/cpu:0\"]") != std::string::npos || toml.find("[\"any/cpu:0\"]") != std::string::npos;
+      if (is_waiting) {
         const auto control = engine.line_starting("control ");
         REQUIRE(control.has_value());
         worker.emplace(std::vector<std::string>{"worker", "--connect", control->substr(8), "--name", "worker-a",

@@ -92,8 +92,9 @@ EngineUnderTest::EngineUnderTest(const TopologyText& topology, bool wait_until_r
   const auto ingress = program_.line_starting("ingress ");
   REQUIRE(ingress.has_value());
   ingress_ = ingress->substr(std::string("ingress ").size());
-  const bool has_workers =
-      topology.toml().find("spawn") != std::string::npos || topology.toml().find("worker") != std::string::npos;
+  const std::string toml = topology.toml();
+  const bool has_workers = toml.find("spawn") != std::string::npos || toml.find("worker") != std::string::npos ||
+                           toml.find("any/") != std::string::npos;
   if (has_workers) {
     const auto control = program_.line_starting("control ");
     REQUIRE(control.has_value());
