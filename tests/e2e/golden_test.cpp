@@ -141,6 +141,16 @@ std::vector<std::unique_ptr<Program>> start_workers(const EngineUnderTest& engin
   return workers;
 }
 
+// Sanitizers make an engine some ten times slower: there only cuts that no other case here has.
+bool is_left_out(const std::string& name) {
+#ifdef __SANITIZE_ADDRESS__
+  return name != "uneven-with-standby.toml" && name != "two-by-two.toml";
+#else
+  static_cast<void>(name);
+  return false;
+#endif
+}
+
 const std::vector<Answer>& one_stage_f32() {
   static const std::vector<Answer> answers = run_golden({});
   return answers;
@@ -239,7 +249,7 @@ TEST_SUITE("e2e/golden") {
     int num_served = 0;
     for (const auto& entry : std::filesystem::directory_iterator(source_path("configs"))) {
       const std::string name = entry.path().filename().string();
-      if (entry.path().extension() != ".toml" || elsewhere.contains(name)) continue;
+      if (entry.path().extension() != ".toml" || elsewhere.contains(name) || is_left_out(name)) continue;
       CAPTURE(name);
       const TopologyText topology = shipped_topology(name, "f32");
       EngineUnderTest engine(topology, false);
@@ -256,7 +266,7 @@ TEST_SUITE("e2e/golden") {
       }
       ++num_served;
     }
-    CHECK(num_served >= 9);
+    CHECK(num_served >= (is_left_out("one-process.toml") ? 2 : 10));
   }
 
   TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {
