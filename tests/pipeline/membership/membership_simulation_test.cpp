@@ -171,7 +171,8 @@ class World {
   }
 
   void load_one(bool has_faults) {
-    for (auto& [stage, assignment] : assignments_) {
+    for (auto& [key, assignment] : assignments_) {
+      const auto stage = key;  // Outlives its entry.
       const bool fails = has_faults && random_.below(10) == 0;
       if ((assignment.is_loaded && !fails) || random_.below(2) == 0) continue;
       const Assignment what = assignment;
