@@ -11,6 +11,13 @@ constexpr std::size_t kQuestionsPerTurn = 64;
 
 }  // namespace
 
+Result<std::unique_ptr<transport::ZapSocket>> bind_zap(const transport::Context& context) {
+  if (context.keys() == nullptr) return std::unique_ptr<transport::ZapSocket>();
+  auto socket = transport::ZapSocket::bind(context);
+  if (!socket.ok()) return std::move(socket).error();
+  return std::make_unique<transport::ZapSocket>(std::move(*socket));
+}
+
 AuthenticatorActor::AuthenticatorActor(caf::actor_config& config, std::unique_ptr<transport::ZapSocket> socket,
                                        transport::Authenticator authenticator)
     : PollingActor(config), socket_(std::move(socket)), authenticator_(std::move(authenticator)) {}

@@ -17,6 +17,9 @@
 
 namespace sluice::actors {
 
+// Where libzmq asks about keys; null where this process has none.
+Result<std::unique_ptr<transport::ZapSocket>> bind_zap(const transport::Context& context);
+
 // Replaces whom else than the list to let in.
 struct TrustedPeers {
   transport::AuthorizedKeys peers;

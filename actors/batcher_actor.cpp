@@ -8,14 +8,6 @@
 
 namespace sluice::actors {
 
-namespace {
-
-LogEvent dropped_message(std::string_view sender, const Error& error) {
-  return LogEvent(LogLevel::kError, "batcher", "message dropped").with("from", sender).with("error", to_string(error));
-}
-
-}  // namespace
-
 BatcherActor::BatcherActor(caf::actor_config& config, std::unique_ptr<BatcherPorts> ports, BatcherSettings settings,
                            transport::Context context, caf::actor front)
     : PollingActor(config),
@@ -118,7 +110,7 @@ bool BatcherActor::take_signal(TimePoint now) {
   auto input = ports_->from_responder.receive<ResponderSignal>(now);
   if (!input) return false;
   if (!input->ok()) {
-    write_log(dropped_message("responder", input->error()));
+    log_dropped_message("batcher", "responder", input->error());
   } else if (const auto* stop = std::get_if<StreamStop>(&**input)) {
     scheduler_.stop(*stop, now);
   } else {
@@ -134,7 +126,7 @@ bool BatcherActor::take_sequence(TimePoint now) {
   auto input = ports_->from_front.receive<BatcherInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    write_log(dropped_message(front_name(), input->error()));
+    log_dropped_message("batcher", front_name(), input->error());
   } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {
     sequence->time_left.spend(to_us(ports_->from_front.waited(now)));
     start(std::move(*sequence), now);

@@ -68,6 +68,15 @@ Result<Model> load_model(const topology::Plan& plan) {
   return Model{std::move(*text), std::move(*defaults), std::string(to_string(*path)), *fingerprint};
 }
 
+// The head's own load what the fingerprint was taken of just now: they have none to check.
+std::vector<SupervisedStage> stages_of(const topology::Plan& plan, const Model& model, const std::string& directory) {
+  std::vector<SupervisedStage> stages = make_stages(plan, model.kernel_path, directory);
+  for (SupervisedStage& stage : stages) {
+    if (stage.place.kind != WorkerKind::kHead) stage.assign.model_fingerprint = model.fingerprint;
+  }
+  return stages;
+}
+
 LedgerConfig ledger_config(const topology::Plan& plan, const Model& model) {
   LedgerConfig config;
   config.model = std::filesystem::path(plan.topology.model.path).filename().string();
@@ -154,14 +163,6 @@ Result<transport::RouterSocket> bind_clients(const transport::Context& context, 
   const bool is_encrypted = topology.security.is_on() && topology.security.ingress;
   return transport::RouterSocket::bind(context, transport::bind_address(topology.ingress.bind, is_encrypted), options,
                                        limits);
-}
-
-// Where libzmq asks about keys; null where this process has none.
-Result<std::unique_ptr<transport::ZapSocket>> bind_zap(const transport::Context& context) {
-  if (context.keys() == nullptr) return std::unique_ptr<transport::ZapSocket>();
-  auto socket = transport::ZapSocket::bind(context);
-  if (!socket.ok()) return std::move(socket).error();
-  return std::make_unique<transport::ZapSocket>(std::move(*socket));
 }
 
 // Workers' messages are small. Null where the plan has no workers.
@@ -266,8 +267,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const topology::Plan& plan, const 
   caf::actor_system& system = *parts->system;
 
   SupervisorSettings supervision;
-  supervision.stages = make_stages(plan, model->kernel_path, parts->sockets.path());
-  for (SupervisedStage& stage : supervision.stages) stage.assign.model_fingerprint = model->fingerprint;
+  supervision.stages = stages_of(plan, *model, parts->sockets.path());
   for (const InPort& port : *results) supervision.results_addresses.push_back(port.address());
   supervision.worker_program = options.worker_program;
   supervision.worker_log_level = options.worker_log_level;

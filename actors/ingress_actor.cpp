@@ -143,9 +143,7 @@ bool IngressActor::take_answer(TimePoint now) {
   auto input = ports_->from_responder.receive<IngressInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    write_log(LogEvent(LogLevel::kError, "ingress", "message dropped")
-                  .with("from", "responder")
-                  .with("error", to_string(input->error())));
+    log_dropped_message("ingress", "responder", input->error());
   } else if (auto* answers = std::get_if<ClientAnswers>(&**input)) {
     for (ClientAnswer& answer : answers->answers) forward(answer, now);
   } else {

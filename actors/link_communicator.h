@@ -30,7 +30,7 @@ class LinkCommunicator final : public kernels::Communicator {
                                                         Wait wait);
   // Where each peer connects, by rank.
   std::vector<std::string> addresses() const;
-  // Where this rank's values go, by rank. Errors: as LinkOut::connect; kInvalidConfig for too few.
+  // Where this rank's values go, by rank. Errors: as LinkOut::connect; kProtocolViolation unless one for each.
   Result<void> connect(const transport::Context& context, const std::vector<std::string>& addresses, TimePoint now);
 
   std::uint32_t rank() const override { return assign_.rank; }

@@ -30,4 +30,8 @@ void write_log(const std::vector<LogEvent>& events) {
   for (const LogEvent& event : events) write_log(event);
 }
 
+void log_dropped_message(std::string_view actor, std::string_view sender, const Error& error) {
+  write_log(LogEvent(LogLevel::kError, actor, "message dropped").with("from", sender).with("error", to_string(error)));
+}
+
 }  // namespace sluice::actors

@@ -4,8 +4,10 @@
 // Thread:  any.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "pipeline/log/log_event.h"
 
 namespace sluice::actors {
@@ -14,5 +16,7 @@ namespace sluice::actors {
 bool is_logged(LogLevel level);
 void write_log(const LogEvent& event);
 void write_log(const std::vector<LogEvent>& events);
+// That `actor` could not read what `sender` sent it.
+void log_dropped_message(std::string_view actor, std::string_view sender, const Error& error);
 
 }  // namespace sluice::actors

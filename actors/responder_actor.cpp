@@ -70,11 +70,11 @@ bool ResponderActor::take_one(InPort& port, TimePoint now, std::optional<std::ui
   if (!input) return false;
   if (input->ok()) {
     if (auto* open = std::get_if<StreamOpen>(&**input)) open->time_left.spend(to_us(port.waited(now)));
-    const bool is_end = std::holds_alternative<StreamEnd>(**input);
-    if (replica && !is_end) note_home(**input, *replica);
-    const SequenceId ended = is_end ? std::get<StreamEnd>(**input).sequence : SequenceId{};
+    if (replica) note_home(**input, *replica);
+    std::optional<SequenceId> ended;
+    if (const auto* end = std::get_if<StreamEnd>(&**input)) ended = end->sequence;
     send(table_.on_message(std::move(**input), now), now);
-    homes_.erase(ended);
+    if (ended) homes_.erase(*ended);
   } else {
     write_log(LogEvent(LogLevel::kError, "responder", "message dropped").with("error", to_string(input->error())));
   }

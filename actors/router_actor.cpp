@@ -5,14 +5,6 @@
 
 namespace sluice::actors {
 
-namespace {
-
-LogEvent dropped_message(std::string_view sender, const Error& error) {
-  return LogEvent(LogLevel::kError, "router", "message dropped").with("from", sender).with("error", to_string(error));
-}
-
-}  // namespace
-
 RouterActor::RouterActor(caf::actor_config& config, std::unique_ptr<RouterPorts> ports, RouterConfig router_config,
                          std::vector<std::string> batcher_names, caf::actor ingress)
     : PollingActor(config),
@@ -69,7 +61,7 @@ bool RouterActor::take_ended(std::uint32_t replica, TimePoint now) {
   if (input->ok()) {
     router_.on_ended(replica, **input, now);
   } else {
-    write_log(dropped_message(batcher_names_[replica], input->error()));
+    log_dropped_message("router", batcher_names_[replica], input->error());
   }
   port.consumed();
   return true;
@@ -81,7 +73,7 @@ bool RouterActor::take_sequence(TimePoint now) {
   auto input = ports_->from_tokenizer.receive<BatcherInput>(now);
   if (!input) return false;
   if (!input->ok()) {
-    write_log(dropped_message("tokenizer", input->error()));
+    log_dropped_message("router", "tokenizer", input->error());
   } else if (auto* start = std::get_if<SequenceStart>(&**input)) {
     start->time_left.spend(to_us(ports_->from_tokenizer.waited(now)));
     ports_->to_batchers[router_.route(*start, room, now)].send(*start, now);

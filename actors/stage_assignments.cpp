@@ -39,6 +39,13 @@ std::string bind_address(LinkTransport transport, const std::string& directory, 
   return {};
 }
 
+std::string filled_in(std::string address, std::string_view placeholder, std::uint64_t value) {
+  if (const auto at = address.find(placeholder); at != std::string::npos) {
+    address.replace(at, placeholder.size(), std::to_string(value));
+  }
+  return address;
+}
+
 std::string actor_name(const topology::StagePlan& stage) {
   return "stage " + name_of(stage);
 }
@@ -130,12 +137,12 @@ bool can_be_bound_as(const std::string& assigned, const std::string& reported,
   return is_chosen || bound->endpoint == told->endpoint;
 }
 
+std::string with_epoch(std::string address, Epoch epoch) {
+  return filled_in(std::move(address), "{epoch}", epoch.value);
+}
+
 std::string for_peer(std::string exchange_address, std::uint32_t peer) {
-  const std::string placeholder = "{peer}";
-  if (const auto at = exchange_address.find(placeholder); at != std::string::npos) {
-    exchange_address.replace(at, placeholder.size(), std::to_string(peer));
-  }
-  return exchange_address;
+  return filled_in(std::move(exchange_address), "{peer}", peer);
 }
 
 std::string results_bind_address(const Plan& plan, std::uint32_t replica, const std::string& directory) {

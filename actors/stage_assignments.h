@@ -22,6 +22,8 @@ std::vector<SupervisedStage> make_stages(const topology::Plan& plan, const std::
 bool can_be_bound_as(const std::string& assigned, const std::string& reported,
                      const std::optional<transport::PublicKey>& key = std::nullopt);
 
+// An address for one epoch of its pipeline.
+std::string with_epoch(std::string address, Epoch epoch);
 // An exchange_address for one peer.
 std::string for_peer(std::string exchange_address, std::uint32_t peer);
 

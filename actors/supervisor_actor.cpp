@@ -15,14 +15,6 @@ namespace sluice::actors {
 
 namespace {
 
-std::string with_epoch(std::string address, Epoch epoch) {
-  const std::string placeholder = "{epoch}";
-  if (const auto at = address.find(placeholder); at != std::string::npos) {
-    address.replace(at, placeholder.size(), std::to_string(epoch.value));
-  }
-  return address;
-}
-
 LogEvent event(LogLevel level, std::string_view sentence) {
   return LogEvent(level, "supervisor", sentence);
 }
@@ -356,8 +348,11 @@ void SupervisorActor::carry_out(std::uint32_t, const AssignStage& action, TimePo
   assign.input_address = with_epoch(assign.input_address, action.epoch);
   assign.exchange_address = with_epoch(assign.exchange_address, action.epoch);
   const caf::actor& local = settings_.stages[action.stage].local;
-  if (const auto group = groups_.of(assign); group != nullptr && local) caf::anon_send(local, JoinGroup{group});
-  if (settings_.keys.is_on() && !settings_.stages[action.stage].local) tell_peer_keys(action.worker, now);
+  if (!local) {
+    if (settings_.keys.is_on()) tell_peer_keys(action.worker, now);
+  } else if (const auto group = groups_.of(assign)) {
+    caf::anon_send(local, JoinGroup{group});
+  }
   tell_stage(action.worker, action.stage, assign, now);
 }
 
@@ -400,25 +395,27 @@ template <class T>
 void SupervisorActor::tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now) {
   if (const caf::actor& local = settings_.stages[stage].local) {
     caf::anon_send(local, message);
-    return;
+  } else {
+    tell_worker(worker, message, now);
   }
+}
+
+void SupervisorActor::tell_worker(const std::string& worker, const HeadMessage& message, TimePoint now) {
   const auto route = routes_.find(worker);
   if (route == routes_.end()) return;
-  const Result<bool> sent = control_->send(route->second, transport::encode(HeadMessage{message}));
+  const Result<bool> sent = control_->send(route->second, transport::encode(message));
   if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
 }
 
 // It may lack those of a list that is broken just now: what it was told before stays in force.
 void SupervisorActor::tell_peer_keys(const std::string& worker, TimePoint now) {
-  const auto route = routes_.find(worker);
-  if (route == routes_.end()) return;
+  if (!routes_.contains(worker)) return;
   const Result<PeerKeys> peers = settings_.keys.peers_to_tell();
   if (!peers.ok()) {
     write_log(event(LogLevel::kError, "allow-list cannot be read").with("error", to_string(peers.error())));
     return;
   }
-  const Result<bool> sent = control_->send(route->second, transport::encode(HeadMessage{*peers}));
-  if (!sent.ok() || !*sent) lose(worker, "it cannot be reached", now);
+  tell_worker(worker, *peers, now);
 }
 
 void SupervisorActor::report(TimePoint) {

@@ -115,6 +115,8 @@ class SupervisorActor final : public PollingActor {
   void carry_out(std::uint32_t replica, const LoadFailed& action, TimePoint now);
   template <class T>
   void tell_stage(const std::string& worker, std::uint32_t stage, const T& message, TimePoint now);
+  // Nothing to one that has not said hello; one that cannot be reached is lost.
+  void tell_worker(const std::string& worker, const HeadMessage& message, TimePoint now);
   void tell_peer_keys(const std::string& worker, TimePoint now);
   void tell_availability(std::uint32_t replica);
 

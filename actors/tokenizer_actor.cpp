@@ -28,9 +28,7 @@ void TokenizerActor::advance(TimePoint now) {
     if (input->ok()) {
       take(**input, now);
     } else {
-      write_log(LogEvent(LogLevel::kError, "tokenizer", "message dropped")
-                    .with("from", "ingress")
-                    .with("error", to_string(input->error())));
+      log_dropped_message("tokenizer", "ingress", input->error());
     }
     ports_->from_ingress.consumed();
     now = this->now();

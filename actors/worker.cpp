@@ -76,12 +76,8 @@ Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& i
   if (!host.ok()) return std::move(host).error();
   auto context = transport::Context::create({.keys = keyring->keys, .allow_wide_bind = options.allow_insecure});
   if (!context.ok()) return std::move(context).error();
-  std::unique_ptr<transport::ZapSocket> zap;
-  if (keyring->keys != nullptr) {
-    auto bound = transport::ZapSocket::bind(*context);
-    if (!bound.ok()) return std::move(bound).error();
-    zap = std::make_unique<transport::ZapSocket>(std::move(*bound));
-  }
+  auto zap = bind_zap(*context);
+  if (!zap.ok()) return std::move(zap).error();
   WorkerSettings settings;
   settings.hello = make_hello(options.name);
   settings.is_spawned = options.is_spawned;
@@ -100,8 +96,8 @@ Result<void> run_worker(const WorkerOptions& options, const std::atomic<bool>& i
   caf::actor_system system(config);
   caf::scoped_actor self(system);
   const caf::actor authenticator =
-      zap == nullptr ? caf::actor()
-                     : system.spawn<AuthenticatorActor, caf::detached>(std::move(zap), transport::Authenticator());
+      *zap == nullptr ? caf::actor()
+                      : system.spawn<AuthenticatorActor, caf::detached>(std::move(*zap), transport::Authenticator());
   settings.authenticator = authenticator;
   const caf::actor worker =
       system.spawn<WorkerActor, caf::detached>(std::make_unique<transport::DealerSocket>(std::move(*head)),

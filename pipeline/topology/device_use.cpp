@@ -4,13 +4,9 @@
 
 namespace sluice::topology {
 
-std::string process_name(const StagePlan& stage) {
-  return stage.worker.empty() ? "head" : stage.worker;
-}
-
 std::string host_of(const StagePlan& stage) {
   const Host::Kind kind = stage.place.host.kind;
-  return kind == Host::Kind::kHead || kind == Host::Kind::kSpawn ? "head" : process_name(stage);
+  return kind == Host::Kind::kHead || kind == Host::Kind::kSpawn ? "head" : process_of(stage);
 }
 
 std::vector<DeviceUse> device_uses(const Plan& plan) {
@@ -22,7 +18,7 @@ std::vector<DeviceUse> device_uses(const Plan& plan) {
       auto use = std::ranges::find_if(
           uses, [&](const DeviceUse& known) { return known.host == host && known.device == device; });
       if (use == uses.end()) use = uses.insert(use, {host, device, {}, {}, 0, 0, 0});
-      const std::string process = process_name(stage);
+      const std::string process = process_of(stage);
       if (std::ranges::find(use->processes, process) == use->processes.end()) use->processes.push_back(process);
       use->ranks.push_back(name_of(stage));
       use->threads += stage.threads;

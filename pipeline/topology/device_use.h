@@ -15,7 +15,7 @@ namespace sluice::topology {
 struct DeviceUse {
   std::string host;  // See host_of().
   std::string device;
-  std::vector<std::string> processes;  // See process_name().
+  std::vector<std::string> processes;  // See process_of().
   std::vector<std::string> ranks;      // Names of stages.
   std::uint32_t threads = 0;
   std::uint64_t weights_bytes = 0;
@@ -27,9 +27,7 @@ struct DeviceUse {
 // Everything in the order of stages.
 std::vector<DeviceUse> device_uses(const Plan& plan);
 
-// "head", or the worker's name.
-std::string process_name(const StagePlan& stage);
-// "head" for what the head starts as well; a worker may be on a host of its own, and has its name.
+// "head" for what the head starts as well; a worker may be on a host of its own, and has what process_of() gives.
 std::string host_of(const StagePlan& stage);
 
 }  // namespace sluice::topology

@@ -84,7 +84,7 @@ std::vector<HostNodes> nodes_by_host(const Plan& plan) {
   }
   for (const ReplicaPlan& replica : plan.replicas) {
     for (const StagePlan& stage : replica.stages) {
-      ProcessNodes& process = named(named(hosts, host_of(stage)).processes, process_name(stage));
+      ProcessNodes& process = named(named(hosts, host_of(stage)).processes, process_of(stage));
       process.nodes.push_back(stage_node(plan, replica, stage));
     }
   }
@@ -107,7 +107,7 @@ Json stage_json(const StagePlan& stage) {
           {"layers", stage.num_layers},
           {"place", to_string(stage.place)},
           {"host", host_of(stage)},
-          {"process", process_name(stage)},
+          {"process", process_of(stage)},
           {"threads", stage.threads},
           {"weights_bytes", stage.weights_bytes},
           {"kv_cache_bytes", stage.kv_cache_bytes}};

@@ -1,17 +1,9 @@
 #include "pipeline/topology/security_section.h"
 
+#include "pipeline/topology/value_syntax.h"
+
 namespace sluice::topology {
 namespace {
-
-constexpr std::size_t kPathBytesMax = 4096;
-
-std::optional<std::string> key_path_complaint(std::string_view path) {
-  if (path.empty()) return "is empty";
-  if (path.size() > kPathBytesMax)
-    return "has " + std::to_string(path.size()) + " bytes, limit " + std::to_string(kPathBytesMax);
-  if (path.find('\0') != std::string_view::npos) return "contains a zero byte";
-  return std::nullopt;
-}
 
 struct NamedLinks {
   std::string_view name;
@@ -58,7 +50,7 @@ Result<void> read_links(const FieldPlace& place, const ConfigNode& node, Securit
 
 std::vector<Field<SecurityTopology>> security_fields() {
   using S = SecurityTopology;
-  return {text("key", &S::key, key_path_complaint).required(), text("allow", &S::allow, key_path_complaint).required(),
+  return {text("key", &S::key, path_complaint).required(), text("allow", &S::allow, path_complaint).required(),
           Field<S>{"links", read_links}};
 }
 
