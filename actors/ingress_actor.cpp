@@ -74,7 +74,7 @@ void IngressActor::set_availability(const Availability& availability) {
 }
 
 TimePoint IngressActor::next_timer() const {
-  TimePoint next = journal_.next_timer();
+  TimePoint next = std::min(journal_.next_timer(), failed_handshakes_.next_timer());
   if (has_room()) next = std::min(next, ledger_.next_timer());
   if (tap_) next = std::min(next, tap_->next_timer());
   return next;

@@ -94,7 +94,7 @@ void SupervisorActor::watch(transport::Poller& poller) const {
 }
 
 TimePoint SupervisorActor::next_timer() const {
-  TimePoint next = nonsense_.next_timer();
+  TimePoint next = std::min(nonsense_.next_timer(), failed_handshakes_.next_timer());
   for (const Membership& membership : memberships_) next = std::min(next, membership.next_timer());
   return next;
 }
