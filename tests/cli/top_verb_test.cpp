@@ -129,7 +129,7 @@ TEST_SUITE("cli/top_verb") {
     CHECK(outcome.out.find('\033') == std::string::npos);
   }
 
-  TEST_CASE("top: without a terminal it is as with --once; --columns cuts") {
+  TEST_CASE("top: without a terminal it is as with --once, --columns cuts") {
     const MetricsServer server(growing_metrics);
     const test::Outcome outcome =
         run_program({"top", "--window", "0.1", "--columns", "30", "--connect", server.address()});

@@ -56,7 +56,7 @@ TEST_SUITE("cli/trace_json") {
                            {"args", {{"step", 4}, {"tokens", 1}, {"batch_tokens", 9}}}});
   }
 
-  TEST_CASE("spans of a track that overlap lie on lanes; each lane is in order and overlaps nowhere") {
+  TEST_CASE("spans of a track that overlap lie on lanes, and each lane is in order and overlaps nowhere") {
     std::vector<TraceSpan> spans;
     for (std::uint64_t step = 1; step <= 30; ++step) {
       spans.push_back({TraceKind::kPrefillStep, 0, 1, 1, step, 10 * step, 25});

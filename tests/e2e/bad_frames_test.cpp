@@ -180,7 +180,7 @@ TEST_SUITE("e2e/bad_frames") {
     victim.check_serves();
   }
 
-  TEST_CASE("beyond message_bytes_max: refused with both numbers; far beyond: the connection is closed") {
+  TEST_CASE("beyond message_bytes_max: refused with both numbers, far beyond: the connection is closed") {
     Victim victim;
     RawClient client(victim.address());
     const std::uint32_t limit = client.shake_hands().message_bytes_max;

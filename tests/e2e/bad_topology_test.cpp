@@ -110,7 +110,7 @@ TEST_SUITE("e2e/bad_topology") {
     CHECK(generate(client, greedy("a", "Once", 4)).ids.size() == 4);
   }
 
-  TEST_CASE("a port for metrics in use: exit code 1 and the address in the sentence; without metrics it starts") {
+  TEST_CASE("a port for metrics in use: exit code 1 and the address in the sentence, without metrics it starts") {
     EngineUnderTest engine({});
     const std::string bind = engine.metrics_url().substr(0, engine.metrics_url().rfind('/'));
     TemporaryFolder folder;

@@ -84,7 +84,7 @@ TEST_SUITE("e2e/flood") {
     check_beside({}, send_stray, true);
   }
 
-  TEST_CASE("a connection that sends only noise gets as many answers as are allowed, then none; a new one is heard") {
+  TEST_CASE("a connection that sends only noise gets as many answers as are allowed, then none, a new one is heard") {
     EngineUnderTest engine(TopologyText{.garbage_messages_max = 10});
     RawClient client(engine.ingress());
     Welcome welcome = client.shake_hands();

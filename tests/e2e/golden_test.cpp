@@ -217,7 +217,7 @@ TEST_SUITE("e2e/golden") {
   }
 
   TEST_CASE(
-      "tensor parallel: four ranks, which share KV heads, give the golden tokens; in one process and over links") {
+      "tensor parallel: four ranks, which share KV heads, give the golden tokens, in one process and over links") {
     const auto answers = run_golden(with_ranks("head/cpu:0, head/cpu:0, head/cpu:0, head/cpu:0"));
     check_greedy(answers);
     check_prompt_logprobs(answers, 1e-4);

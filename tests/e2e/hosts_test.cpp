@@ -153,7 +153,7 @@ void check_workers_refused(Cluster& cluster) {
 }
 
 TEST_SUITE("e2e/hosts") {
-  TEST_CASE("three hosts with CURVE: the golden tokens; wrong, missing and revoked keys are refused") {
+  TEST_CASE("three hosts with CURVE: the golden tokens, and wrong, missing and revoked keys are refused") {
     if (const std::string hindrance = NetworkHosts::hindrance(); !hindrance.empty()) {
       MESSAGE("skipped: no network namespaces here: " << hindrance);
       return;

@@ -58,7 +58,7 @@ TEST_SUITE("e2e/protocol_attach") {
     CHECK(stranger.wait_for_end("a").answer.error->code == ErrorCode::kNotFound);
   }
 
-  TEST_CASE("a running request is attached to in the middle; both attachments get the rest and one terminal each") {
+  TEST_CASE("a running request is attached to in the middle, both attachments get the rest and one terminal each") {
     EngineUnderTest engine({});
     Conversation owner(engine);
     Generate request = endless("a");
@@ -103,7 +103,7 @@ TEST_SUITE("e2e/protocol_attach") {
     client.settle();  // A second terminal message would fail here.
   }
 
-  TEST_CASE("the same Generate again is the same request, running or ended; deadline, credit and grace may differ") {
+  TEST_CASE("the same Generate again is the same request, running or ended, deadline, credit and grace may differ") {
     EngineUnderTest engine({});
     Conversation client(engine);
     Generate request = endless("a");

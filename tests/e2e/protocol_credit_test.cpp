@@ -21,7 +21,7 @@ void run_another(Conversation& client, const std::string& id) {
 }
 
 TEST_SUITE("e2e/protocol_credit") {
-  TEST_CASE("no token goes out beyond the credit; the stream goes on after each Credit") {
+  TEST_CASE("no token goes out beyond the credit, the stream goes on after each Credit") {
     EngineUnderTest engine({});
     Conversation client(engine);
     Conversation other(engine);

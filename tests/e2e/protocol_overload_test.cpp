@@ -72,7 +72,7 @@ TEST_SUITE("e2e/protocol_overload") {
     CHECK(client.wait_for_end("refused-0").answer.finished.has_value());
   }
 
-  TEST_CASE("a deadline that the queue ahead cannot meet is refused at once; one that can be met is served") {
+  TEST_CASE("a deadline that the queue ahead cannot meet is refused at once, one that can be met is served") {
     const StoppableEngine stoppable(0);
     Conversation client(stoppable.engine);
     client.generate(of_tokens("reference", 20));

@@ -229,7 +229,7 @@ TEST_SUITE("e2e/record") {
     }
   }
 
-  TEST_CASE("record: a difference is shown, and makes exit code 1; without --verify it is load alone") {
+  TEST_CASE("record: a difference is shown, and makes exit code 1, without --verify it is load alone") {
     const TemporaryFolder folder;
     const std::string path = folder.path() / "a.rec";
     TopologyText topology;
@@ -255,7 +255,7 @@ TEST_SUITE("e2e/record") {
     CHECK_FALSE(plain.report.contains("verify"));
   }
 
-  TEST_CASE("record: a disk that is full does not stop serving; the log and the metrics tell") {
+  TEST_CASE("record: a disk that is full does not stop serving, the log and the metrics tell") {
     TopologyText topology;
     topology.record_path = "/dev/full";
     EngineUnderTest engine(topology);

@@ -84,7 +84,7 @@ std::string endpoint_of(const std::string& address) {
 
 TEST_SUITE("e2e/security") {
   TEST_CASE(
-      "all links of this host encrypted, spawned workers with keys of their own: the same tokens; refusals are "
+      "all links of this host encrypted, spawned workers with keys of their own: the same tokens, refusals are "
       "counted and harm nobody") {
     const Keys keys;
     TopologyText topology;
@@ -140,7 +140,7 @@ TEST_SUITE("e2e/security") {
               .exit_code == 0);
   }
 
-  TEST_CASE("workers: with its key it serves; another name, another role and no key are refused; a revoked one, too") {
+  TEST_CASE("workers: with its key it serves, but another name, another role, no key and a revoked one are refused") {
     const Keys keys;
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};

@@ -104,7 +104,7 @@ TEST_SUITE("e2e/trace") {
     CHECK(num_sent == 20);
   }
 
-  TEST_CASE("a request that is not traced has no trace, also beside one that is; the tokens are the same") {
+  TEST_CASE("a request that is not traced has no trace, also beside one that is, and the same tokens") {
     const EngineUnderTest engine(two_processes());
     transport::Client client = engine.connect();
     Generate plain = traced("plain", 20);

@@ -209,7 +209,7 @@ TEST_SUITE("load/load_run") {
     CHECK(run.on_message(tokens(0, 7, 3), now) == Credit{"0", 18});
   }
 
-  TEST_CASE("it ends at the number of requests, or at the duration; what was intended before is still offered") {
+  TEST_CASE("it ends at the number of requests, or at the duration, what was intended before is still offered") {
     RunLimits few;
     few.requests_max = 2;
     LoadRun counted = open_run(std::vector<Duration>(5, milliseconds(1)), few);

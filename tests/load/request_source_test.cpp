@@ -61,7 +61,7 @@ TEST_SUITE("load/request_source") {
     CHECK(RequestSource({}).request(1).ignore_eos);
   }
 
-  TEST_CASE("a file's requests come in order and start over; what it leaves open is drawn") {
+  TEST_CASE("a file's requests come in order and start over, what it leaves open is drawn") {
     std::vector<RequestRecord> records(2);
     records[0].prompt = "Once";
     records[1].input_tokens = 200;

@@ -62,7 +62,7 @@ TEST_SUITE("top/view") {
     CHECK(view.batcher.blocks_capacity == 400);
   }
 
-  TEST_CASE("latencies are those of the window; without one there is none") {
+  TEST_CASE("latencies are those of the window, without one there is none") {
     const View view = view_of_two_seconds();
     REQUIRE(view.latencies.size() == 4);
     const LatencyView& first_token = view.latencies[1];

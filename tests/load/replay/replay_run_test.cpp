@@ -214,7 +214,7 @@ TEST_SUITE("load/replay/replay_run") {
     CHECK(replayed.run().is_done());
   }
 
-  TEST_CASE("an id that is used again is another request; a repetition while it runs is not") {
+  TEST_CASE("an id that is used again is another request, a repetition while it runs is not") {
     RecordingBuilder recording;
     recording.greet(0, 1, 1);
     for (const TokenId token : {5, 6}) {

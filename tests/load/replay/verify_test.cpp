@@ -113,7 +113,7 @@ TEST_SUITE("load/replay/verify") {
     CHECK(verdict(kStopped, kStopped, kDeadline) == Verdict::kEqual);
   }
 
-  TEST_CASE("what the recording has no result for is not compared; its failures are") {
+  TEST_CASE("what the recording has no result for is not compared, its failures are") {
     CHECK(verdict(failure_of(ErrorCode::kOverloaded, false), kStopped) == Verdict::kNotCompared);
     CHECK(verdict(failure_of(ErrorCode::kNotFound, false), kStopped) == Verdict::kNotCompared);
     CHECK(verdict({}, kStopped) == Verdict::kNotCompared);

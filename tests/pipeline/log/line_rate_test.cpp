@@ -48,7 +48,7 @@ TEST_SUITE("pipeline/log/line_rate") {
     CHECK(rate.take_counted(clock.now()) == 2);
   }
 
-  TEST_CASE("several lines a second, where allowed; a quiet second starts anew") {
+  TEST_CASE("several lines a second, where allowed, a quiet second starts anew") {
     LineRate rate(3);
     ManualClock clock;
     for (int i = 0; i < 3; ++i) CHECK(rate.take(clock.now()));

@@ -39,7 +39,7 @@ bool is_piece(const kernels::WeightView& part, const kernels::WeightView& whole,
 }  // namespace
 
 TEST_SUITE("pipeline/model/shard") {
-  TEST_CASE("heads and inner size must divide; KV heads may be fewer than ranks") {
+  TEST_CASE("heads and inner size must divide, KV heads may be fewer than ranks") {
     ModelConfig config = storyteller();  // 4 heads, 2 KV heads, inner size 704, vocabulary 4096.
     CHECK(check_shard(config, {}).ok());
     CHECK(check_shard(config, {1, 2}).ok());

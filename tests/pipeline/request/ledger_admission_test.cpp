@@ -67,7 +67,7 @@ TEST_SUITE("pipeline/request/ledger_admission") {
     CHECK(desk.ledger.stats().queued_prompt_tokens == 0);
   }
 
-  TEST_CASE("admission: beyond max_queued_prompt_tokens refused; a prompt counts for no more than the context") {
+  TEST_CASE("admission: beyond max_queued_prompt_tokens refused, a prompt counts for no more than the context") {
     Desk desk({.max_requests = 8, .max_queued_prompt_tokens = 600});
     desk.hello("r");
     Generate generate = make_generate("a");

@@ -45,7 +45,7 @@ TEST_SUITE("pipeline/request/ledger_conduct") {
     CHECK(desk.hello("r", session) == session);
   }
 
-  TEST_CASE("messages before hello are garbage too; good ones make up for it") {
+  TEST_CASE("messages before hello are garbage too, good ones make up for it") {
     Desk desk({.max_requests = 4}, 2);
     desk.send("r", Cancel{"a"});
     desk.send("r", Cancel{"a"});

@@ -40,7 +40,7 @@ TEST_SUITE("pipeline/request/prompt_sizes") {
     CHECK(sizes.measure(text(4'000)).tokens == 2'000);
   }
 
-  TEST_CASE("what was not tokenized teaches nothing; no client bends the ratio beyond 1 and 16 bytes per token") {
+  TEST_CASE("what was not tokenized teaches nothing, no client bends the ratio beyond 1 and 16 bytes per token") {
     PromptSizes sizes;
     sizes.learn(sizes.measure(text(1'000'000)), 0);
     CHECK(sizes.measure(text(1'000)).tokens == 500);

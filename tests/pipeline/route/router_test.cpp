@@ -88,7 +88,7 @@ TEST_SUITE("pipeline/route/router") {
     CHECK(fixture.replica(home).sequences == 0);
   }
 
-  TEST_CASE("latency is from the router to the end, for each token; without output it says nothing") {
+  TEST_CASE("latency is from the router to the end, for each token, without output it says nothing") {
     Fixture fixture(RoutePolicy::kLeastLoaded);
     const std::uint32_t home = fixture.route();
     fixture.end(1, 0);

@@ -19,7 +19,7 @@ struct Fixture {
 };
 
 TEST_SUITE("pipeline/stage/stage_meter") {
-  TEST_CASE("time with a micro-batch is busy; a gap in which the engine had work is bubble") {
+  TEST_CASE("time with a micro-batch is busy, a gap in which the engine had work is bubble") {
     Fixture f;
     f.step(1000, 0, 70);  // Nothing came before: no gap.
     f.step(40, 0, 30);

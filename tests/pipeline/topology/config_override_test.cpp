@@ -49,7 +49,7 @@ TEST_SUITE("pipeline/topology/config_override") {
     CHECK(topology.kernels.path == "scalar");
   }
 
-  TEST_CASE("a list grows by its next place; a text stays one even if it looks like a number") {
+  TEST_CASE("a list grows by its next place, a text stays one even if it looks like a number") {
     const Topology topology = with({"stage.1.layers=3", "stage.2.layers='4-5'"});
     REQUIRE(topology.stages.size() == 3);
     CHECK(topology.stages[1].num_layers == 1);

@@ -23,7 +23,7 @@ std::string complaint(const std::string& keys) {
 const std::string kFiles = "key = 'head.key'\nallow = 'authorized_keys'\n";
 
 TEST_SUITE("pipeline/topology/security_section") {
-  TEST_CASE("without the table nothing is encrypted; with it, all that leaves this host") {
+  TEST_CASE("without the table nothing is encrypted, with it, all that leaves this host") {
     CHECK_FALSE(SecurityTopology{}.is_on());
     const auto security = parse(kFiles);
     REQUIRE(security.ok());
@@ -57,7 +57,7 @@ TEST_SUITE("pipeline/topology/security_section") {
           "t.toml:8:9: [security] links has 'stages' without 'control', over which the keys of stages travel");
   }
 
-  TEST_CASE("paths are relative to the topology file; absolute ones stay") {
+  TEST_CASE("paths are relative to the topology file, absolute ones stay") {
     SecurityTopology security;
     resolve_paths("configs", security);
     CHECK(security == SecurityTopology{});

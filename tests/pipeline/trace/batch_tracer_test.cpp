@@ -148,7 +148,7 @@ TEST_SUITE("pipeline/trace/batch_tracer") {
     CHECK(end_of(tracer, 1, at(30)).trace.spans.size() == 1 + 2 * kStageTimesMax);
   }
 
-  TEST_CASE("a sequence that ends with steps in flight gets what has returned; the others still get theirs") {
+  TEST_CASE("a sequence that ends with steps in flight gets what has returned, the others still get theirs") {
     BatchTracer tracer;
     tracer.start(start_of(1, 4), at(0));
     tracer.start(start_of(2, 4), at(0));
@@ -177,7 +177,7 @@ TEST_SUITE("pipeline/trace/batch_tracer") {
     CHECK(end_of(tracer, 1, at(4)).trace == Trace{});
   }
 
-  TEST_CASE("bounds: spans of a sequence, and sequences with spans at a time; what is beyond is counted") {
+  TEST_CASE("bounds: spans of a sequence, and sequences with spans at a time, what is beyond is counted") {
     BatchTracer tracer;
     for (std::uint64_t i = 1; i <= BatchTracer::kSequencesMax + 1; ++i) tracer.start(start_of(i, 1), at(0));
     constexpr std::uint64_t kSteps = BatchTracer::kStepSpansMax + 10;

@@ -66,7 +66,7 @@ TEST_SUITE("transport/curve/authenticator") {
     CHECK(authenticator.decide(CurveDomain::kIngress, client).admittance == Admittance::kYes);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "told peers are workers, with and without a list; others may be told yet") {
+  TEST_CASE_FIXTURE(Fixture, "told peers are workers, with and without a list, and others may be told yet") {
     Authenticator without_list;
     CHECK(without_list.decide(CurveDomain::kStages, worker).admittance == Admittance::kNotNow);
     without_list.set_peers({{worker, {KeyRole::kWorker, "stage-1"}}});
@@ -81,7 +81,7 @@ TEST_SUITE("transport/curve/authenticator") {
     CHECK(with_list.decide(CurveDomain::kIngress, worker).admittance == Admittance::kNo);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a peer's identity survives its text; other texts are none") {
+  TEST_CASE_FIXTURE(Fixture, "a peer's identity survives its text, and other texts are none") {
     const PeerIdentity peer{client, "alice"};
     CHECK(peer_from_string(to_string(peer)) == peer);
     CHECK_FALSE(peer_from_string("").has_value());

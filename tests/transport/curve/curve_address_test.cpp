@@ -24,7 +24,7 @@ TEST_SUITE("transport/curve/curve_address") {
     CHECK(address_of_server(address_of_server("tcp://a:1", PublicKey{}), key) == address_of_server("tcp://a:1", key));
   }
 
-  TEST_CASE("what follows the mark and is no key is refused; nothing within a process is encrypted") {
+  TEST_CASE("what follows the mark and is no key is refused, nothing within a process is encrypted") {
     for (const char* text : {"tcp://a:1#curve=", "tcp://a:1#curve=ab", "tcp://a:1#curved", "tcp://a:1#curve#curve=0",
                              "inproc://a#curve"}) {
       CAPTURE(text);

@@ -21,7 +21,7 @@ std::filesystem::path private_file(const test::TempDirectory& folder, std::strin
 }  // namespace
 
 TEST_SUITE("transport/curve/key_file") {
-  TEST_CASE("a pair that was written is read back; the secret is for its owner alone") {
+  TEST_CASE("a pair that was written is read back, the secret is for its owner alone") {
     const test::TempDirectory folder;
     const auto pair = write_new_key_files(folder.path(), "worker-a");
     REQUIRE(pair.ok());

@@ -98,7 +98,7 @@ TEST_SUITE("transport/recording/recorder") {
           (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
   }
 
-  TEST_CASE("a folder gets a new file each time; a file that exists is refused") {
+  TEST_CASE("a folder gets a new file each time, a file that exists is refused") {
     const test::TempDirectory folder;
     std::string first;
     {

@@ -172,7 +172,8 @@ TEST_SUITE("transport/zmq/curve") {
     CHECK(peer_from_string(polled.peer) == PeerIdentity{server.worker_keys->public_key, "worker-a"});
   }
 
-  TEST_CASE("an unlisted key, another role's key and a revoked key are refused; a listed one is served all the while") {
+  TEST_CASE(
+      "an unlisted key, another role's key and a revoked key are refused while a listed one is served all the while") {
     Server server(CurveDomain::kIngress);
     Peer alice(server.client_keys, server.socket->address());
     hear(server, alice.socket);
