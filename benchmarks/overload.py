@@ -10,13 +10,9 @@ bound. Standard library only; the engine and the load share the machine.
 """
 
 import argparse
-import json
-import os
-import signal
-import subprocess
-import tempfile
 import threading
-import urllib.request
+
+from serving import MODEL, SLUICE, Serving
 
 TOPOLOGY = """
 [model]
@@ -55,41 +51,31 @@ BOUNDS = {
     "sluice_link_held_messages": 64,
 }
 
-REQUESTS = ["--prompt-tokens", "16..64", "--output-tokens", "16..16", "--vocab", "4096"]
+REQUESTS = ["--connections", "4", "--prompt-tokens", "16..64", "--output-tokens", "16..16", "--vocab", "4096"]
 
 
-class Engine:
-    """`sluice serve` on the mock model, and a thread that watches its metrics. To be stopped."""
+class WatchedServing(Serving):
+    """On the mock model, with a thread that watches the metrics."""
 
-    def __init__(self, sluice, folder, step_us):
-        here = os.path.dirname(os.path.abspath(__file__))
-        model = os.path.join(here, "..", "examples", "models", "storyteller-llama")
-        path = os.path.join(folder, "topology.toml")
-        with open(path, "w") as file:
-            file.write(TOPOLOGY.format(model=os.path.abspath(model), step_us=step_us))
-        self.sluice = sluice
-        command = [sluice, "serve", "--log-level", "error", path]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.addresses = {}
+    def __enter__(self):
+        super().__enter__()
         self.longest = dict.fromkeys(BOUNDS, 0)
         self.stopping = threading.Event()
-        for line in self.process.stdout:
-            if line.strip() == "ready":
-                break
-            event, address = line.split()[:2]
-            self.addresses[event] = address
-        else:
-            raise SystemExit("the engine did not start")
         self.watcher = threading.Thread(target=self.watch)
         self.watcher.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.watcher.join()
+        super().__exit__()
 
     def watch(self):
         while not self.stopping.wait(0.25):
-            with urllib.request.urlopen(self.addresses["metrics"], timeout=10) as answer:
-                for line in answer.read().decode().splitlines():
-                    name = line.split("{")[0].split(" ")[0]
-                    if name in self.longest:
-                        self.longest[name] = max(self.longest[name], float(line.rsplit(" ", 1)[1]))
+            for series, value in self.metrics().items():
+                name = series.split("{")[0]
+                if name in self.longest:
+                    self.longest[name] = max(self.longest[name], value)
 
     def memory_mib(self, field):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -97,20 +83,6 @@ class Engine:
                 if line.startswith(field + ":"):
                     return int(line.split()[1]) / 1024
         raise SystemExit(f"no {field}")
-
-    def load(self, *arguments):
-        command = [self.sluice, "load", "--connect", self.addresses["ingress"], "--json", "-q", "--connections", "4",
-                   *REQUESTS, *arguments]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
-        return json.loads(done.stdout)
-
-    def stop(self):
-        self.stopping.set()
-        self.watcher.join()
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=60)
 
 
 def row(name, report, peak, memory_mib):
@@ -127,32 +99,28 @@ def row(name, report, peak, memory_mib):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sluice", default="build/release/bin/sluice")
+    parser.add_argument("--sluice", default=SLUICE)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--factors", default="2,5,10")
     parser.add_argument("--step-us", type=int, default=8000, help="cost of a step of the mock model")
     arguments = parser.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(arguments.sluice, folder, arguments.step_us)
-        try:
-            print("times in ms; goodput in requests/s and as a share of the peak; memory: resident, MiB")
-            print(f"{'load':10} {'offered':>8} {'finished':>9} {'refused':>8} {'failed':>7} {'lost':>5} {'goodput':>9} "
-                  f"{'/ peak':>7} {'refuse p99':>10} {'ttft p50':>9} {'ttft p99':>9} {'lag p99':>8} {'memory':>8}")
-            closed = engine.load("--closed", "96", "--duration", str(arguments.seconds))
-            peak = closed["goodput"]["requests_per_s"]
-            row("peak", closed, peak, engine.memory_mib("VmRSS"))
-            half = ["--rate", str(peak / 2), "--duration", "5"]
-            row("half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
-            for factor in map(float, arguments.factors.split(",")):
-                offered = engine.load("--rate", str(peak * factor), "--duration", str(arguments.seconds))
-                row(f"x {factor:g}", offered, peak, engine.memory_mib("VmRSS"))
-                row("then half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
-            print(f"most memory ever: {engine.memory_mib('VmHWM'):.1f} MiB")
-            for name, longest in engine.longest.items():
-                print(f"longest: {name:28} {longest:6.0f} of at most {BOUNDS[name]}")
-        finally:
-            engine.stop()
+    with WatchedServing(arguments.sluice, TOPOLOGY.format(model=MODEL, step_us=arguments.step_us)) as engine:
+        print("times in ms; goodput in requests/s and as a share of the peak; memory: resident, MiB")
+        print(f"{'load':10} {'offered':>8} {'finished':>9} {'refused':>8} {'failed':>7} {'lost':>5} {'goodput':>9} "
+              f"{'/ peak':>7} {'refuse p99':>10} {'ttft p50':>9} {'ttft p99':>9} {'lag p99':>8} {'memory':>8}")
+        closed = engine.load(*REQUESTS, "--closed", 96, "--duration", arguments.seconds)
+        peak = closed["goodput"]["requests_per_s"]
+        row("peak", closed, peak, engine.memory_mib("VmRSS"))
+        half = [*REQUESTS, "--rate", peak / 2, "--duration", 5]
+        row("half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
+        for factor in map(float, arguments.factors.split(",")):
+            offered = engine.load(*REQUESTS, "--rate", peak * factor, "--duration", arguments.seconds)
+            row(f"x {factor:g}", offered, peak, engine.memory_mib("VmRSS"))
+            row("then half", engine.load(*half), peak, engine.memory_mib("VmRSS"))
+        print(f"most memory ever: {engine.memory_mib('VmHWM'):.1f} MiB")
+        for name, longest in engine.longest.items():
+            print(f"longest: {name:28} {longest:6.0f} of at most {BOUNDS[name]}")
 
 
 if __name__ == "__main__":

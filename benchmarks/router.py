@@ -12,10 +12,9 @@ library only; the engine and the load share the machine.
 import argparse
 import json
 import os
-import signal
-import subprocess
 import tempfile
-import urllib.request
+
+from serving import MODEL, SLUICE, Serving
 
 TOPOLOGY = """
 [model]
@@ -54,51 +53,14 @@ layers = "0-5"
 
 SEQUENCES = 16  # max_sequences
 OUTPUT_TOKENS = 16
-REQUESTS = ["--prompt-tokens", "16..64", "--output-tokens", f"{OUTPUT_TOKENS}..{OUTPUT_TOKENS}", "--vocab", "4096"]
+REQUESTS = ["--connections", "4", "--prompt-tokens", "16..64", "--output-tokens", f"{OUTPUT_TOKENS}..{OUTPUT_TOKENS}",
+            "--vocab", "4096"]
 BLOCK_TOKENS = 512  # Of a recorded request's hash_ids, before --scale.
 
 
-class Engine:
-    """`sluice serve` on two replicas; stops at the end of a with statement."""
-
-    def __init__(self, sluice, policy, step_us, slow_step_us):
-        here = os.path.dirname(os.path.abspath(__file__))
-        model = os.path.abspath(os.path.join(here, "..", "examples", "models", "storyteller-llama"))
-        self.sluice = sluice
-        self.topology = TOPOLOGY.format(model=model, policy=policy, step_us=step_us, slow_step_us=slow_step_us)
-        self.folder = tempfile.TemporaryDirectory()
-        self.addresses = {}
-
-    def __enter__(self):
-        path = os.path.join(self.folder.name, "topology.toml")
-        with open(path, "w") as file:
-            file.write(self.topology)
-        command = [self.sluice, "serve", "--log-level", "error", path]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if line.strip() == "ready":
-                return self
-            event, address = line.split()[:2]
-            self.addresses[event] = address
-        raise SystemExit("the engine did not start")
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=60)
-        self.folder.cleanup()
-
-    def load(self, *arguments):
-        command = [self.sluice, "load", "--connect", self.addresses["ingress"], "--json", "-q", "--connections", "4",
-                   *arguments]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
-        return json.loads(done.stdout)
-
-    def metrics(self):
-        with urllib.request.urlopen(self.addresses["metrics"], timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+def engine(sluice, policy, step_us, slow_step_us):
+    """Of two replicas."""
+    return Serving(sluice, TOPOLOGY.format(model=MODEL, policy=policy, step_us=step_us, slow_step_us=slow_step_us))
 
 
 def sum_of(metrics, name, **labels):
@@ -114,9 +76,9 @@ def compare_speeds(sluice, seconds, step_us):
     print(f"{'load':>5} {'policy':15} {'finished':>8} {'refused':>8} {'p50':>8} {'p99':>8} {'to the slow one':>16}")
     for share in (0.3, 0.45, 0.6):
         for policy in ("round_robin", "least_loaded"):
-            with Engine(sluice, policy, step_us, 3 * step_us) as engine:
-                report = engine.load(*REQUESTS, "--rate", str(capacity * share), "--duration", str(seconds))
-                metrics = engine.metrics()
+            with engine(sluice, policy, step_us, 3 * step_us) as serving:
+                report = serving.load(*REQUESTS, "--rate", capacity * share, "--duration", seconds)
+                metrics = serving.metrics()
             latency = report["latency_ms"]["end_to_end"]
             decisions = sum_of(metrics, "sluice_router_decisions_total")
             slow = sum_of(metrics, "sluice_router_decisions_total", replica=1)
@@ -147,10 +109,10 @@ def compare_reuse(sluice, step_us):
     with tempfile.TemporaryDirectory() as folder:
         path, reusable = conversations(folder, count, turns)
         for policy in ("round_robin", "least_loaded", "prefix_affinity"):
-            with Engine(sluice, policy, step_us, step_us) as engine:
-                report = engine.load("--replay", "--file", path, "--scale", "0.125", "--vocab", "4096",
-                                     "--requests", str(count * turns))
-                metrics = engine.metrics()
+            with engine(sluice, policy, step_us, step_us) as serving:
+                report = serving.load("--connections", 4, "--replay", "--file", path, "--scale", "0.125",
+                                      "--vocab", "4096", "--requests", count * turns)
+                metrics = serving.metrics()
             found = sum_of(metrics, "sluice_prefix_hit_tokens_total")
             by_prefix = sum_of(metrics, "sluice_router_decisions_total", by="prefix_affinity")
             print(f"{policy:15} {sum(report['outcomes']['finished'].values()):8} {found:8.0f} {reusable:8} "
@@ -160,7 +122,7 @@ def compare_reuse(sluice, step_us):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sluice", default="build/release/bin/sluice")
+    parser.add_argument("--sluice", default=SLUICE)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--step-us", type=int, default=8000, help="cost of a step of the mock model")
     arguments = parser.parse_args()

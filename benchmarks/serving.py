@@ -25,7 +25,7 @@ class Serving:
         topology = pathlib.Path(self.folder.name) / "topology.toml"
         topology.write_text(self.toml)
         command = [self.sluice, "serve", "--log-level", "error", topology]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             if line.strip() == "ready":
                 return self
@@ -45,17 +45,19 @@ class Serving:
 
     def metrics(self):
         """Every sample by its name and labels, as a number."""
-        with urllib.request.urlopen(self.addresses["metrics"]) as answer:
+        with urllib.request.urlopen(self.addresses["metrics"], timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 
     def load(self, *flags):
-        """The report of `sluice load FLAGS --json`, of which every request must have ended by itself."""
-        command = [self.sluice, "load", "--connect", self.ingress, *map(str, flags), "--json"]
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-        report = json.loads(run.stdout)
-        finished = report["outcomes"]["finished"]
-        if sum(finished.values()) != report["offered"]:
+        """The report of `sluice load FLAGS --json`."""
+        command = [self.sluice, "load", "--connect", self.ingress, "--json", "--quiet", *map(str, flags)]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+    def load_all(self, *flags):
+        """The same, of which every request must have ended by itself."""
+        report = self.load(*flags)
+        if sum(report["outcomes"]["finished"].values()) != report["offered"]:
             raise SystemExit(f"not all requests finished: {report['outcomes']}")
         return report

@@ -46,7 +46,7 @@ def measure(engine, sequences):
     """Output tokens a second; by stage: seconds busy and seconds of bubble."""
     before = engine.metrics()
     flags = ["--closed", sequences, "--requests", 2 * sequences, "--prompt-tokens", "16", "--vocab", 4000]
-    report = engine.load(*flags, "--output-tokens", OUTPUT_TOKENS)
+    report = engine.load_all(*flags, "--output-tokens", OUTPUT_TOKENS)
     after = engine.metrics()
 
     def grown(name):
