@@ -2,8 +2,7 @@
 // rank order, as ranks do that meet in memory. A message per peer and exchange, its tensor not copied on the way.
 //
 // Owns:    a link from and to each peer.
-// Thread:  the rank's, destruction included. leave() is the exception that it does not need: peers learn of it when the
-//          links close.
+// Thread:  the rank's, destruction included: peers learn of it when the links close.
 // Waiting: asks `wait` between looks at its links, which sleeps until one of them or the mailbox has news.
 // Errors:  kTransportLost where a peer's session is over, or `wait` says that the epoch is.
 //          kProtocolViolation for a peer's message that is not the one due.
@@ -35,7 +34,6 @@ class LinkCommunicator final : public kernels::Communicator {
 
   std::uint32_t rank() const override { return assign_.rank; }
   std::uint32_t num_ranks() const override { return assign_.num_ranks; }
-  void leave() override {}
   Result<void> all_reduce_sum(std::span<float> values) override;
   Result<void> all_gather(std::span<const float> part, std::span<float> all) override;
 

@@ -4,7 +4,8 @@
 // Invariance: a sum is taken in rank order, ((r0 + r1) + r2) + ..., in f32, by every implementation: its bits depend on
 //             the values and the number of ranks alone, and all ranks get the same.
 // Errors:     kTransportLost: the group is over (a rank failed, or the epoch ended). It stays over.
-// Confined:   to the rank's thread, but for leave().
+// Confined:   to the rank's thread, destruction included, which ends the group for all ranks: those that wait, or will,
+//             get the error.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,6 @@ class Communicator {
 
   virtual std::uint32_t rank() const = 0;
   virtual std::uint32_t num_ranks() const = 0;
-
-  // Ends the group for all ranks: those that wait, or will, get the error. On any thread.
-  virtual void leave() = 0;
 
   // Replaces `values` with the sum over all ranks. Values are undefined after an error.
   virtual Result<void> all_reduce_sum(std::span<float> values) = 0;

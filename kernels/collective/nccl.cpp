@@ -4,9 +4,9 @@
 #include <cuda_runtime.h>
 #include <nccl.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 
@@ -27,9 +27,10 @@ Result<void> check(cudaError_t result, const char* what) {
 
 class NcclCommunicator final : public Communicator {
  public:
-  NcclCommunicator(std::uint32_t rank, std::uint32_t num_ranks) : rank_(rank), num_ranks_(num_ranks) {}
+  NcclCommunicator(std::uint32_t rank, std::uint32_t num_ranks, std::function<bool()> goes_on)
+      : rank_(rank), num_ranks_(num_ranks), goes_on_(std::move(goes_on)) {}
   ~NcclCommunicator() override {
-    leave();
+    if (comm_ != nullptr) ncclCommAbort(comm_);
     if (blas_ != nullptr) cublasDestroy(blas_);
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
     cudaFree(gathered_);
@@ -51,11 +52,6 @@ class NcclCommunicator final : public Communicator {
 
   std::uint32_t rank() const override { return rank_; }
   std::uint32_t num_ranks() const override { return num_ranks_; }
-
-  // ncclCommAbort also frees the communicator: once.
-  void leave() override {
-    if (!is_left_.exchange(true) && comm_ != nullptr) ncclCommAbort(comm_);
-  }
 
   Result<void> all_reduce_sum(std::span<float> values) override {
     if (auto room = reserve(values.size()); !room.ok()) return room;
@@ -92,17 +88,16 @@ class NcclCommunicator final : public Communicator {
   }
 
   Result<void> gather(std::span<const float> part, float* all) {
-    if (is_left_) return Error{ErrorCode::kTransportLost, "the group of tensor-parallel ranks is over", 100};
     return check(ncclAllGather(part.data(), all, part.size(), ncclFloat32, comm_, stream_), "ncclAllGather");
   }
 
-  // Until the stream is done, or a peer is gone, or the group was left.
+  // Until the stream is done, or a peer is gone, or it is to give up.
   Result<void> wait() {
     for (;;) {
       const cudaError_t state = cudaStreamQuery(stream_);
       if (state == cudaSuccess) return {};
       if (state != cudaErrorNotReady) return check(state, "the device");
-      if (is_left_) return Error{ErrorCode::kTransportLost, "the group of tensor-parallel ranks is over", 100};
+      if (!goes_on_()) return Error{ErrorCode::kTransportLost, "the group of tensor-parallel ranks is over", 100};
       ncclResult_t result = ncclSuccess;
       if (auto asked = check(ncclCommGetAsyncError(comm_, &result), "ncclCommGetAsyncError"); !asked.ok()) return asked;
       if (result != ncclSuccess && result != ncclInProgress) return check(result, "an exchange");
@@ -111,12 +106,12 @@ class NcclCommunicator final : public Communicator {
 
   std::uint32_t rank_;
   std::uint32_t num_ranks_;
+  std::function<bool()> goes_on_;
   ncclComm_t comm_ = nullptr;
   cudaStream_t stream_ = nullptr;
   cublasHandle_t blas_ = nullptr;
   float* gathered_ = nullptr;
   std::size_t capacity_ = 0;
-  std::atomic<bool> is_left_{false};
 };
 
 }  // namespace
@@ -130,8 +125,9 @@ Result<NcclGroupId> draw_nccl_group_id() {
 }
 
 Result<std::unique_ptr<Communicator>> join_nccl_group(const NcclGroupId& id, std::uint32_t rank,
-                                                      std::uint32_t num_ranks, int device) {
-  auto communicator = std::make_unique<NcclCommunicator>(rank, num_ranks);
+                                                      std::uint32_t num_ranks, int device,
+                                                      std::function<bool()> goes_on) {
+  auto communicator = std::make_unique<NcclCommunicator>(rank, num_ranks, std::move(goes_on));
   if (auto opened = communicator->open(id, device); !opened.ok()) return opened.error();
   return std::unique_ptr<Communicator>(std::move(communicator));
 }

@@ -4,14 +4,16 @@
 // everywhere (communicator.h); ncclAllReduce would add in an order of its own.
 //
 // Owns:    the communicator, a stream, and scratch for the gathered values of the largest exchange so far.
-// Thread:  the rank's, with its device current; leave() on any.
-// Errors:  kTransportLost where NCCL reports that a peer is gone, or the group was left; kInternal for the device's.
+// Thread:  the rank's, with its device current.
+// Waiting: asks `goes_on` between looks at the device; false: give up.
+// Errors:  kTransportLost where NCCL reports that a peer is gone, or `goes_on` says so; kInternal for the device's.
 // Traffic: NCCL's own connections, neither encrypted nor authenticated (docs/SECURITY.md).
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "kernels/collective/communicator.h"
@@ -25,6 +27,7 @@ Result<NcclGroupId> draw_nccl_group_id();
 
 // Waits until all ranks have come. `device` is a CUDA device number.
 Result<std::unique_ptr<Communicator>> join_nccl_group(const NcclGroupId& id, std::uint32_t rank,
-                                                      std::uint32_t num_ranks, int device);
+                                                      std::uint32_t num_ranks, int device,
+                                                      std::function<bool()> goes_on);
 
 }  // namespace sluice::kernels

@@ -23,7 +23,6 @@ class SharedMemoryGroup::Member final : public Communicator {
   Member(std::shared_ptr<SharedMemoryGroup> group, std::uint32_t rank) : group_(std::move(group)), rank_(rank) {}
   // Whoever is waiting for this rank would wait for ever.
   ~Member() override { group_->abandon(); }
-  void leave() override { group_->abandon(); }
 
   std::uint32_t rank() const override { return rank_; }
   std::uint32_t num_ranks() const override { return static_cast<std::uint32_t>(group_->shown_.size()); }
