@@ -3,36 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "tests/pipeline/stage/pipeline_fixture.h"
+#include "tests/pipeline/stage/golden_cases.h"
 #include "tests/support/paths.h"
 
 namespace sluice {
 namespace {
 
-using test::Generation;
+using test::generation_of;
 using test::Pipeline;
-
-nlohmann::json read_json(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  REQUIRE(in.good());
-  return nlohmann::json::parse(in);
-}
-
-nlohmann::json storyteller() {
-  return read_json(test::source_path("tests/golden/storyteller-llama.json"));
-}
-
-Generation generation_of(const nlohmann::json& golden, std::uint32_t max_tokens) {
-  Generation generation{golden["ids"].get<std::vector<TokenId>>()};
-  generation.max_tokens = max_tokens;
-  generation.logprobs.prompt = true;
-  generation.logprobs.output = true;
-  generation.logprobs.top = 8;
-  return generation;
-}
+using test::read_cases;
+using test::storyteller_cases;
 
 double largest_difference(const std::vector<float>& found, const std::vector<double>& golden) {
   REQUIRE(found.size() == golden.size());
@@ -60,7 +41,7 @@ const auto kStoryteller = test::source_path("examples/models/storyteller-llama")
 
 TEST_SUITE("pipeline/stage golden") {
   TEST_CASE("storyteller in f32: prompt log-probabilities and greedy tokens on every path") {
-    const auto golden = storyteller();
+    const auto golden = storyteller_cases();
     for (const auto path : kernels::available_isa_paths()) {
       CAPTURE(kernels::to_string(path));
       Pipeline pipeline({.model_dir = kStoryteller, .path = path});
@@ -78,7 +59,7 @@ TEST_SUITE("pipeline/stage golden") {
 
   TEST_CASE("storyteller in f32: the most probable tokens after the prompt") {
     Pipeline pipeline({.model_dir = kStoryteller, .path = kernels::best_isa_path()});
-    for (const auto& expected : storyteller()) {
+    for (const auto& expected : storyteller_cases()) {
       auto generation = generation_of(expected, 1);
       pipeline.generate({&generation});
 
@@ -97,7 +78,7 @@ TEST_SUITE("pipeline/stage golden") {
   TEST_CASE("storyteller in f32 with bf16 weights in memory gives the same: the file is bf16") {
     Pipeline wide({.model_dir = kStoryteller, .path = kernels::best_isa_path()});
     Pipeline narrow({.model_dir = kStoryteller, .dtype = DType::kBF16, .path = kernels::best_isa_path()});
-    auto first = generation_of(storyteller()[0], 16);
+    auto first = generation_of(storyteller_cases()[0], 16);
     first.logprobs.digest = true;
     auto second = first;
     wide.generate({&first});
@@ -107,7 +88,7 @@ TEST_SUITE("pipeline/stage golden") {
   }
 
   TEST_CASE("storyteller in bf16: prompt log-probabilities on every path") {
-    const auto golden = storyteller();
+    const auto golden = storyteller_cases();
     for (const auto path : kernels::available_isa_paths()) {
       CAPTURE(kernels::to_string(path));
       Pipeline pipeline({.model_dir = kStoryteller, .dtype = DType::kBF16, .compute = DType::kBF16, .path = path});
@@ -123,7 +104,7 @@ TEST_SUITE("pipeline/stage golden") {
 
   TEST_CASE("llama-3 with scaled rotary embedding and a head of its own") {
     const auto dir = test::source_path("tests/golden/llama-3");
-    const auto golden = read_json(dir / "golden.json");
+    const auto golden = read_cases(dir / "golden.json");
     for (const auto path : kernels::available_isa_paths()) {
       CAPTURE(kernels::to_string(path));
       Pipeline pipeline({.model_dir = dir, .path = path, .max_batch_tokens = 512});

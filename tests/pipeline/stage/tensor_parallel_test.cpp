@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "kernels/collective/shared_memory.h"
-#include "tests/pipeline/stage/pipeline_fixture.h"
+#include "tests/pipeline/stage/golden_cases.h"
 #include "tests/support/paths.h"
 
 namespace sluice {
@@ -19,18 +17,8 @@ using test::PipelineOptions;
 
 const auto kStoryteller = test::source_path("examples/models/storyteller-llama");
 
-nlohmann::json golden_cases() {
-  std::ifstream in(test::source_path("tests/golden/storyteller-llama.json"));
-  REQUIRE(in.good());
-  return nlohmann::json::parse(in);
-}
-
-Generation generation_of(const nlohmann::json& golden, std::uint32_t max_tokens) {
-  Generation generation{golden["ids"].get<std::vector<TokenId>>()};
-  generation.max_tokens = max_tokens;
-  generation.logprobs.prompt = true;
-  generation.logprobs.output = true;
-  generation.logprobs.top = 2;
+Generation request_of(const nlohmann::json& golden, std::uint32_t max_tokens) {
+  Generation generation = test::generation_of(golden, max_tokens, 2);
   generation.logprobs.digest = true;
   return generation;
 }
@@ -65,13 +53,13 @@ void check_close(const Generation& found, const Generation& expected) {
 
 TEST_SUITE("pipeline/stage tensor parallel") {
   TEST_CASE("2 and 4 ranks give the tokens and log-probabilities of one, and of transformers") {
-    const auto golden = golden_cases();
+    const auto golden = test::storyteller_cases();
     Pipeline one(options_for(1));
     Pipeline two(options_for(2));
     Pipeline four(options_for(4));
     for (const auto& each : golden) {
       CAPTURE(each["text"].get<std::string>());
-      Generation expected = generation_of(each, 32);
+      Generation expected = request_of(each, 32);
       Generation of_two = expected;
       Generation of_four = expected;
       one.generate({&expected});
@@ -83,8 +71,8 @@ TEST_SUITE("pipeline/stage tensor parallel") {
   }
 
   TEST_CASE("the bits do not depend on cuts, chunks or neighbours, for a number of ranks") {
-    const auto golden = golden_cases();
-    const Generation request = generation_of(golden[0], 12);
+    const auto golden = test::storyteller_cases();
+    const Generation request = request_of(golden[0], 12);
     const Generation expected = run(options_for(2), request);
     PipelineOptions cut = options_for(2);
     cut.cuts = {2, 3};
@@ -97,7 +85,7 @@ TEST_SUITE("pipeline/stage tensor parallel") {
 
     Pipeline pipeline(options_for(2));
     Generation beside = request;
-    Generation other = generation_of(golden[1], 12);
+    Generation other = request_of(golden[1], 12);
     pipeline.generate({&other, &beside});
     CHECK(beside.digests() == expected.digests());
   }
@@ -106,10 +94,10 @@ TEST_SUITE("pipeline/stage tensor parallel") {
     PipelineOptions options = options_for(2);
     options.dtype = DType::kBF16;
     options.compute = DType::kBF16;
-    const auto golden = golden_cases();
-    const Generation found = run(options, generation_of(golden[0], 4));
+    const auto golden = test::storyteller_cases();
+    const Generation found = run(options, request_of(golden[0], 4));
     options.ranks = 1;
-    const Generation expected = run(options, generation_of(golden[0], 4));
+    const Generation expected = run(options, request_of(golden[0], 4));
     for (std::size_t i = 0; i < found.prompt_logprobs.size(); ++i) {
       CHECK(std::abs(found.prompt_logprobs[i] - expected.prompt_logprobs[i]) < 0.25f);
     }

@@ -9,24 +9,13 @@
 #include <vector>
 
 #include "pipeline/topology/topology_parser.h"
+#include "tests/pipeline/topology/test_model.h"
 #include "tests/support/paths.h"
 
 namespace sluice::topology {
 namespace {
 
-// The shape of storyteller-llama.
-ModelConfig make_model() {
-  ModelConfig model;
-  model.architecture = "LlamaForCausalLM";
-  model.vocab_size = 4096;
-  model.hidden_size = 256;
-  model.num_hidden_layers = 6;
-  model.max_position_embeddings = 1024;
-  model.attention = {.num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 64};
-  model.feed_forward.intermediate_size = 704;
-  model.tie_word_embeddings = true;
-  return model;
-}
+using test::make_model;
 
 // One block of 16 tokens of one layer of make_model() in bf16: keys and values of 2 heads of 64.
 constexpr std::uint64_t kBlockLayerBytes = 16 * 2 * 2 * 64 * 2;

@@ -7,23 +7,14 @@
 
 #include "pipeline/topology/plan.h"
 #include "pipeline/topology/topology_parser.h"
+#include "tests/pipeline/topology/test_model.h"
 
 namespace sluice::topology {
 namespace {
 
-constexpr std::string_view kStage = "[model]\npath = 'm'\nweights = 'mock'\n[[stage]]\nlayers = '0-5'\n";
+using test::make_model;
 
-ModelConfig make_model() {
-  ModelConfig model;
-  model.architecture = "LlamaForCausalLM";
-  model.vocab_size = 4096;
-  model.hidden_size = 256;
-  model.num_hidden_layers = 6;
-  model.max_position_embeddings = 1024;
-  model.attention = {.num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 64};
-  model.feed_forward.intermediate_size = 704;
-  return model;
-}
+constexpr std::string_view kStage = "[model]\npath = 'm'\nweights = 'mock'\n[[stage]]\nlayers = '0-5'\n";
 
 std::string error_of(const std::string& toml) {
   const Result<Topology> topology = parse_topology(toml, "t.toml");
