@@ -24,3 +24,12 @@ endif()
 if(SLUICE_BUILD_BENCHMARKS)
   find_package(benchmark CONFIG REQUIRED)
 endif()
+
+# For devices with NVIDIA GPUs, where they are found: the CUDA toolkit (with cuBLAS), and NCCL, often under it.
+find_package(CUDAToolkit QUIET)
+find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+if(CUDAToolkit_FOUND AND NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+  set(SLUICE_HAS_NCCL ON)
+  message(STATUS "NCCL: ${NCCL_LIBRARY}")
+endif()

@@ -25,6 +25,10 @@ Result<void> check(cudaError_t result, const char* what) {
   return Error{ErrorCode::kInternal, std::string(what) + ": " + cudaGetErrorString(result)};
 }
 
+Error group_is_over() {
+  return {ErrorCode::kTransportLost, "the group of tensor-parallel ranks is over", 100};
+}
+
 class NcclCommunicator final : public Communicator {
  public:
   NcclCommunicator(std::uint32_t rank, std::uint32_t num_ranks, std::function<bool()> goes_on)
@@ -46,14 +50,34 @@ class NcclCommunicator final : public Communicator {
     }
     ncclUniqueId unique;
     std::memcpy(&unique, id.data(), sizeof(unique));
-    return check(ncclCommInitRank(&comm_, static_cast<int>(num_ranks_), unique, static_cast<int>(rank_)),
-                 "ncclCommInitRank");
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 0;  // settle() waits, and asks whether to.
+    const auto begun =
+        ncclCommInitRankConfig(&comm_, static_cast<int>(num_ranks_), unique, static_cast<int>(rank_), &config);
+    return settle(begun, "joining the group of ranks");
   }
 
   std::uint32_t rank() const override { return rank_; }
   std::uint32_t num_ranks() const override { return num_ranks_; }
 
   Result<void> all_reduce_sum(std::span<float> values) override {
+    if (is_over_) return group_is_over();
+    Result<void> summed = sum(values);
+    is_over_ = !summed.ok();
+    return summed;
+  }
+
+  Result<void> all_gather(std::span<const float> part, std::span<float> all) override {
+    SLUICE_CHECK_EQ(all.size(), part.size() * num_ranks_);
+    if (is_over_) return group_is_over();
+    Result<void> gathered = gather(part, all.data());
+    if (gathered.ok()) gathered = wait();
+    is_over_ = !gathered.ok();
+    return gathered;
+  }
+
+ private:
+  Result<void> sum(std::span<float> values) {
     if (auto room = reserve(values.size()); !room.ok()) return room;
     if (auto gathered = gather(values, gathered_); !gathered.ok()) return gathered;
     // C = 1 * A + 1 * B, element by element: one rounding each, in rank order.
@@ -70,13 +94,6 @@ class NcclCommunicator final : public Communicator {
     return wait();
   }
 
-  Result<void> all_gather(std::span<const float> part, std::span<float> all) override {
-    SLUICE_CHECK_EQ(all.size(), part.size() * num_ranks_);
-    if (auto gathered = gather(part, all.data()); !gathered.ok()) return gathered;
-    return wait();
-  }
-
- private:
   Result<void> reserve(std::size_t count) {
     if (count * num_ranks_ <= capacity_) return {};
     cudaFree(gathered_);
@@ -87,8 +104,18 @@ class NcclCommunicator final : public Communicator {
     return allocated;
   }
 
+  // Puts it onto the stream; wait() is for its end.
   Result<void> gather(std::span<const float> part, float* all) {
-    return check(ncclAllGather(part.data(), all, part.size(), ncclFloat32, comm_, stream_), "ncclAllGather");
+    return settle(ncclAllGather(part.data(), all, part.size(), ncclFloat32, comm_, stream_), "ncclAllGather");
+  }
+
+  // Until NCCL has taken what it was asked, or it is to give up.
+  Result<void> settle(ncclResult_t result, const char* what) {
+    while (result == ncclInProgress) {
+      if (!goes_on_()) return group_is_over();
+      if (auto asked = check(ncclCommGetAsyncError(comm_, &result), what); !asked.ok()) return asked;
+    }
+    return check(result, what);
   }
 
   // Until the stream is done, or a peer is gone, or it is to give up.
@@ -97,7 +124,7 @@ class NcclCommunicator final : public Communicator {
       const cudaError_t state = cudaStreamQuery(stream_);
       if (state == cudaSuccess) return {};
       if (state != cudaErrorNotReady) return check(state, "the device");
-      if (!goes_on_()) return Error{ErrorCode::kTransportLost, "the group of tensor-parallel ranks is over", 100};
+      if (!goes_on_()) return group_is_over();
       ncclResult_t result = ncclSuccess;
       if (auto asked = check(ncclCommGetAsyncError(comm_, &result), "ncclCommGetAsyncError"); !asked.ok()) return asked;
       if (result != ncclSuccess && result != ncclInProgress) return check(result, "an exchange");
@@ -107,6 +134,7 @@ class NcclCommunicator final : public Communicator {
   std::uint32_t rank_;
   std::uint32_t num_ranks_;
   std::function<bool()> goes_on_;
+  bool is_over_ = false;
   ncclComm_t comm_ = nullptr;
   cudaStream_t stream_ = nullptr;
   cublasHandle_t blas_ = nullptr;
