@@ -14,14 +14,15 @@ using AddVerb = void (*)(CLI::App& app, ExitCode& exit_code);
 
 // In the order of --help. A new verb is one line here, one in verbs.h and a file.
 constexpr AddVerb kVerbs[] = {
-    sluice::cli::add_plan,   sluice::cli::add_serve,  sluice::cli::add_worker, sluice::cli::add_generate,
-    sluice::cli::add_chat,   sluice::cli::add_load,   sluice::cli::add_top,    sluice::cli::add_inspect,
-    sluice::cli::add_replay, sluice::cli::add_keygen,
+    sluice::cli::add_plan,     sluice::cli::add_schema, sluice::cli::add_serve,  sluice::cli::add_worker,
+    sluice::cli::add_generate, sluice::cli::add_chat,   sluice::cli::add_load,   sluice::cli::add_top,
+    sluice::cli::add_inspect,  sluice::cli::add_replay, sluice::cli::add_keygen,
 };
 
 constexpr const char* kFooter = R"(
 Examples:
   sluice plan configs/two-processes.toml        what the topology resolves to
+  sluice schema                                 what a topology file may say
   sluice serve configs/two-processes.toml       run it
   sluice generate -p "Once upon a time"         one request to a running engine
   sluice chat                                   a conversation with it

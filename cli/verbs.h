@@ -27,6 +27,7 @@ ExitCode report(const Error& error);
 // Each adds a verb with its flags, whose callback runs it and leaves its exit code in `exit_code`, which outlives
 // `app`.
 void add_plan(CLI::App& app, ExitCode& exit_code);
+void add_schema(CLI::App& app, ExitCode& exit_code);
 void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_worker(CLI::App& app, ExitCode& exit_code);
 void add_generate(CLI::App& app, ExitCode& exit_code);

@@ -1,57 +1,51 @@
 #include "pipeline/topology/security_section.h"
 
+#include <string>
+#include <utility>
+
+#include "pipeline/topology/config_fields.h"
 #include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
 namespace {
 
-struct NamedLinks {
-  std::string_view name;
-  bool SecurityTopology::*member;
-};
-constexpr NamedLinks kNamedLinks[] = {{"ingress", &SecurityTopology::ingress},
-                                      {"control", &SecurityTopology::control},
-                                      {"stages", &SecurityTopology::stages}};
-
-Result<void> read_link_name(const FieldPlace& place, const ConfigNode& node, SecurityTopology& security) {
-  const auto* name = node.get<std::string>();
-  if (name == nullptr) return place.wrong_type(node, "strings");
-  std::vector<std::string_view> names;
-  for (const NamedLinks& known : kNamedLinks) {
-    names.push_back(known.name);
-    if (known.name != *name) continue;
-    security.*known.member = true;
-    return {};
-  }
-  return place.error(node.position, "has the unknown value " + in_quotes(*name) + "; the nearest known one is " +
-                                        in_quotes(nearest_name(*name, names)));
-}
+constexpr std::string_view kAll = "all";
 
 // "all", or a list of names.
-Result<void> read_links(const FieldPlace& place, const ConfigNode& node, SecurityTopology& security) {
-  if (const auto* text = node.get<std::string>(); text != nullptr && *text == "all") {
-    security.local = true;
-    return {};
-  }
-  const auto* list = node.get<ConfigNode::Array>();
-  if (list == nullptr) return place.wrong_type(node, "\"all\" or a list such as [\"ingress\", \"control\"]");
-  if (list->empty()) return place.error(node.position, "is empty: leave [security] out to encrypt nothing");
-  for (const NamedLinks& known : kNamedLinks) security.*known.member = false;
-  for (const ConfigNode& element : *list) {
-    if (Result<void> read = read_link_name(place, element, security); !read.ok()) return read;
-  }
-  if (security.stages && !security.control) {
+Field<SecurityTopology> links_field() {
+  using S = SecurityTopology;
+  Field<S> field = flags<S>("links", {{"ingress", &S::ingress}, {"control", &S::control}, {"stages", &S::stages}},
+                            "leave [security] out to encrypt nothing");
+  std::get<TextListShape>(field.shape).in_place_of_list = kAll;
+  field.read = [read_list = std::move(field.read)](const FieldPlace& place, const ConfigNode& node,
+                                                   S& security) -> Result<void> {
+    if (const auto* text = node.get<std::string>(); text != nullptr && *text == kAll) {
+      security.local = true;
+      return {};
+    }
+    if (node.get<ConfigNode::Array>() == nullptr) {
+      return place.wrong_type(node, "\"all\" or a list such as [\"ingress\", \"control\"]");
+    }
+    if (Result<void> read = read_list(place, node, security); !read.ok()) return read;
+    if (!security.stages || security.control) return {};
     return place.error(node.position, "has 'stages' without 'control', over which the keys of stages travel");
-  }
-  return {};
+  };
+  return field;
 }
 
 }  // namespace
 
 std::vector<Field<SecurityTopology>> security_fields() {
   using S = SecurityTopology;
-  return {text("key", &S::key, path_complaint).required(), text("allow", &S::allow, path_complaint).required(),
-          Field<S>{"links", read_links}};
+  return {text("key", &S::key, path_complaint)
+              .required()
+              .about("File of the head's secret key (`sluice keygen head`), relative to this file. Without the table "
+                     "nothing is encrypted."),
+          text("allow", &S::allow, path_complaint)
+              .required()
+              .about("File of the keys that may connect; read at every connection."),
+          links_field().about("What is encrypted: clients, workers that register, data between hosts; `\"all\"`: also "
+                              "what stays on this machine.")};
 }
 
 void resolve_paths(const std::filesystem::path& folder, SecurityTopology& security) {

@@ -1,4 +1,4 @@
-// From the TOML text of a topology file (docs: configs/README.md) to a Topology, or to one Error that names file, line,
+// From the TOML text of a topology file (docs/TOPOLOGY.md) to a Topology, or to one Error that names file, line,
 // column, what is wrong and what would be right. Checks everything that needs no model: keys, types, ranges, addresses,
 // layers without gap or overlap, and that the engine does what the file asks for. See make_plan() for the rest.
 //
@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "pipeline/topology/topology.h"
+#include "pipeline/topology/value_shape.h"
 
 namespace sluice::topology {
 
@@ -24,5 +25,8 @@ Result<Topology> parse_topology(std::string_view toml, std::string_view file_nam
 // Reads and parses a file. A relative model.path is looked for beside the file first, then in the current directory; it
 // is an error if it is a directory in neither.
 Result<Topology> load_topology(const std::filesystem::path& path, Overrides overrides = {});
+
+// Every key of the file, as it is read: its type, range, default and meaning.
+TableShape topology_shape();
 
 }  // namespace sluice::topology

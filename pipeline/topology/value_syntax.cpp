@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "pipeline/topology/config_schema.h"
 #include "pipeline/topology/spelling.h"
 
 namespace sluice::topology {
@@ -81,6 +80,12 @@ std::string size_to_string(std::uint64_t bytes) {
     ++unit;
   }
   return std::to_string(bytes) + std::string(kUnits[unit]);
+}
+
+std::string shortest_decimal(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
 }
 
 Result<LayerRange> parse_layers(std::string_view text) {

@@ -42,6 +42,14 @@ std::optional<std::string> metrics_bind_complaint(std::string_view address);
 // The same for the path of a file or folder: 1 to 4096 bytes, none of them zero.
 std::optional<std::string> path_complaint(std::string_view path);
 
+// "512MiB", "2GiB". Absent: not a size, or beyond 64 bits.
+std::optional<std::uint64_t> parse_size_bytes(std::string_view text);
+// "512MiB": the largest unit that divides it.
+std::string size_to_string(std::uint64_t bytes);
+
+// "0.6": the shortest that reads back the same.
+std::string shortest_decimal(double number);
+
 // 1 to 64 characters of [a-z0-9-].
 bool is_host_name(std::string_view name);
 

@@ -263,7 +263,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
                {"[record]\npath = 'a'\nlinks = []\n",
                 "t.toml:7:9: [record] links is empty: leave out [record] to record nothing"},
                {"[record]\npath = 'a'\nlinks = ['ingres']\n",
-                "t.toml:7:10: [record] links has the unknown link 'ingres'; the nearest known one is 'ingress'"},
+                "t.toml:7:10: [record] links has the unknown value 'ingres'; the nearest known one is 'ingress'"},
                {"[record]\npath = 'a'\nlinks = 'ingress'\n",
                 "t.toml:7:9: [record] links takes a list such as [\"ingress\", \"responses\"], not a string"},
                {"[record]\npath = 'a'\nfile_bytes_max = 1\n",
