@@ -121,10 +121,11 @@ bool BatcherActor::take_signal(TimePoint now) {
   return true;
 }
 
-bool BatcherActor::take_sequence(TimePoint now) {
+bool BatcherActor::take_sequence(TimePoint& now) {
   if (!has_room()) return false;
   auto input = ports_->from_front.receive<BatcherInput>(now);
   if (!input) return false;
+  now = this->now();  // It may have come since: what it took before it came is not to count twice.
   if (!input->ok()) {
     log_dropped_message("batcher", front_name(), input->error());
   } else if (auto* sequence = std::get_if<SequenceStart>(&**input)) {

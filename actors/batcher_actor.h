@@ -75,7 +75,7 @@ class BatcherActor final : public PollingActor {
   void report_broken(const std::string& reason);
 
   bool take_signal(TimePoint now);
-  bool take_sequence(TimePoint now);
+  bool take_sequence(TimePoint& now);
   bool take_result(TimePoint now);
   bool dispatch_step(TimePoint now);
   void start(SequenceStart start, TimePoint now);

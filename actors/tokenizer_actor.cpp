@@ -25,6 +25,7 @@ void TokenizerActor::advance(TimePoint now) {
     ports_->from_ingress.advance(now);  // What has come meanwhile waits from now on.
     auto input = ports_->from_ingress.receive<TokenizerInput>(now);
     if (!input) break;
+    now = this->now();  // It may have come since: what it took before it came is not to count twice.
     if (input->ok()) {
       take(**input, now);
     } else {
