@@ -295,14 +295,13 @@ void add_notes(const Plan& plan, const ReplicaPlan& replica, std::vector<std::st
   }
   std::set<std::string> waited_for;
   for (const StagePlan& stage : replica.stages) {
-    if (stage.place.host.kind == Host::Kind::kAny) {
-      notes.push_back("stage " + name_of(stage) + " waits for any: sluice worker --connect " +
-                      plan.topology.supervisor.bind + " --name NAME");
-    }
-    if (stage.place.host.kind != Host::Kind::kWorker || !waited_for.insert(stage.worker).second) continue;
-    notes.push_back("stage " + name_of(stage) + " waits for: sluice worker --connect " + plan.topology.supervisor.bind +
-                    " --name " + stage.worker +
-                    (plan.encrypts_control() ? " --key " + stage.worker + ".key --head-key HEAD.pub" : ""));
+    const bool is_any = stage.place.host.kind == Host::Kind::kAny;
+    const bool is_named = stage.place.host.kind == Host::Kind::kWorker && waited_for.insert(stage.worker).second;
+    if (!is_any && !is_named) continue;
+    const std::string name = is_any ? "NAME" : stage.worker;
+    notes.push_back("stage " + name_of(stage) + (is_any ? " waits for any" : " waits for") +
+                    ": sluice worker --connect " + plan.topology.supervisor.bind + " --name " + name +
+                    (plan.encrypts_control() ? " --key " + name + ".key --head-key HEAD.pub" : ""));
   }
 }
 

@@ -1,4 +1,4 @@
-// The model that plans of tests are made for.
+// The model that plans of tests and fuzz targets are made for.
 #pragma once
 
 #include "pipeline/model/model_config.h"
