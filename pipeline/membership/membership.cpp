@@ -50,6 +50,8 @@ Membership::Membership(std::vector<StagePlace> stages, MembershipLimits limits, 
 }
 
 void Membership::start(TimePoint now) {
+  up_or_down_since_ = now;
+  for (Stage& stage : stages_) stage.shown_since = now;
   reconcile(now);
 }
 
@@ -105,6 +107,8 @@ void Membership::on_worker_lost(const std::string& name, const std::string& reas
   for (std::uint32_t i = 0; i < stages_.size(); ++i) {
     if (stages_[i].place.worker != name) continue;
     if (!first) first = i;
+    ++stages_[i].losses_total;
+    stages_[i].memory = {};
     what += (what.empty() ? "" : ", ") + describe(i);
     was_assigned = was_assigned || stages_[i].state != StageState::kUnassigned;
   }
@@ -126,6 +130,8 @@ void Membership::on_ready(const std::string& worker, const StageReady& ready, Ti
   stage->exchange_addresses = ready.exchange_addresses;
   stage->silent_until = TimePoint::never();
   stage->last_error.clear();
+  stage->memory.weights_bytes = ready.weights_bytes;
+  stage->memory.kv_cache_bytes = ready.kv_cache_bytes;
   reconcile(now);
 }
 
@@ -136,6 +142,8 @@ void Membership::on_failed(const std::string& worker, const StageFailed& failed,
   stage->state = StageState::kUnassigned;
   stage->silent_until = TimePoint::never();
   stage->last_error = failed.error.message;
+  stage->memory = {};
+  ++stage->failures_total;
   stage->retry_at = now + relaunch_delay(stage->failures++);
   if (was_loading) {
     actions_.push_back(LoadFailed{failed.stage, failed.error});
@@ -155,7 +163,10 @@ void Membership::on_progress(const std::string& worker, const LoadProgress& prog
   // Of an earlier epoch, too: what it loads there serves this one.
   Stage* const stage = find(worker, progress.stage);
   if (progress.epoch > epoch_ || stage == nullptr) return;
-  if (stage->state == StageState::kAssigned) stage->silent_until = now + limits_.silence_timeout;
+  if (stage->state != StageState::kAssigned) return;
+  stage->silent_until = now + limits_.silence_timeout;
+  stage->memory.loaded_bytes = std::min(progress.bytes_done, progress.bytes_total);
+  stage->memory.load_bytes = progress.bytes_total;
 }
 
 void Membership::on_pipeline_broken(Epoch epoch, const std::string& reason, TimePoint now) {
@@ -342,6 +353,7 @@ void Membership::reconcile(TimePoint now) {
   launch_absent(now);
   assign_unassigned(now);
   connect_if_all_ready();
+  note_states(now);
 }
 
 Duration Membership::relaunch_delay(std::uint32_t failures) const {

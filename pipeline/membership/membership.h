@@ -32,16 +32,10 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/messages/control.h"
+#include "pipeline/membership/engine_status.h"
 #include "pipeline/model/shard.h"
 
 namespace sluice {
-
-enum class WorkerKind : std::uint8_t {
-  kHead,     // This process.
-  kSpawned,  // Started by us on this machine, and started again when it dies.
-  kNamed,    // Connects by itself; we wait for it.
-  kAny,      // The same, whatever its name; it runs one stage.
-};
 
 // One rank of a stage. They come in the order of the pipeline, the ranks of a stage in theirs.
 struct StagePlace {
@@ -156,6 +150,8 @@ class Membership {
   bool has_worker(const std::string& name) const { return workers_.contains(name); }
   // Whose the stage is; empty: nobody's.
   const std::string& owner_of(std::uint32_t stage) const { return stages_[stage - first_stage_].place.worker; }
+  // All of it, for whoever looks on (membership_status.cpp).
+  ReplicaStatus status() const;
   // The workers that are waited for.
   std::vector<std::string> named_workers() const;
 
@@ -172,6 +168,12 @@ class Membership {
     TimePoint retry_at{};                         // While unassigned after a failed load: not before this.
     std::uint32_t failures = 0;                   // Of loads in a row.
     std::string last_error;                       // Of the last failed load.
+    // What is told of it: nothing depends on it.
+    RankState shown = RankState::kWaiting;
+    TimePoint shown_since{};
+    RankMemory memory;
+    std::uint64_t losses_total = 0;
+    std::uint64_t failures_total = 0;
   };
   enum class WorkerState : std::uint8_t { kAbsent, kLaunching, kPresent };
   struct Worker {
@@ -194,6 +196,8 @@ class Membership {
   std::vector<std::string> input_addresses(std::size_t first) const;  // Of all ranks of the stage that begins there.
   ConnectStage connection_of(std::uint32_t index) const;
   void reconcile(TimePoint now);
+  RankState state_of(const Stage& stage) const;
+  void note_states(TimePoint now);
   Duration relaunch_delay(std::uint32_t failures) const;
   std::string describe(std::uint32_t index) const;
   std::uint32_t number_of(std::size_t index) const { return first_stage_ + static_cast<std::uint32_t>(index); }
@@ -205,6 +209,8 @@ class Membership {
   std::vector<MembershipAction> actions_;
   Epoch epoch_{1};
   bool is_up_ = false;
+  bool was_up_ = false;  // When the states were noted last.
+  TimePoint up_or_down_since_{};
 };
 
 }  // namespace sluice

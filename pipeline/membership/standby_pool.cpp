@@ -34,6 +34,18 @@ Result<void> StandbyPool::admit(const WorkerHello& hello) {
   return {};
 }
 
+std::vector<StandbyStatus> StandbyPool::status() const {
+  std::vector<StandbyStatus> status;
+  for (const WorkerHello& standby : standbys_) {
+    status.push_back({standby.name, {}});
+    for (const std::string& device : standby.devices) {
+      if (status.back().devices.size() == kStatusDevicesMax) break;
+      status.back().devices.push_back(device.substr(0, kNameBytesMax));
+    }
+  }
+  return status;
+}
+
 void StandbyPool::put_back(const WorkerHello& hello) {
   standbys_.push_back(hello);
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/messages/control.h"
+#include "pipeline/membership/engine_status.h"
 
 namespace sluice {
 
@@ -45,6 +46,7 @@ class StandbyPool {
     std::erase_if(standbys_, takes);
   }
   std::size_t size() const { return standbys_.size(); }
+  std::vector<StandbyStatus> status() const;
 
  private:
   std::vector<WorkerHello>::const_iterator find(const std::string& name) const {

@@ -48,6 +48,18 @@ std::string human_time(std::uint64_t ns) {
   return with_hundredths(ns / 10'000'000, "s");
 }
 
+std::string human_age(std::uint64_t seconds) {
+  const auto with_rest = [](std::uint64_t whole, const char* unit, std::uint64_t rest, const char* unit_of_rest) {
+    return std::to_string(whole) + unit + (rest < 10 ? "0" : "") + std::to_string(rest) + unit_of_rest;
+  };
+  const std::uint64_t minutes = seconds / 60;
+  const std::uint64_t hours = minutes / 60;
+  if (minutes == 0) return std::to_string(seconds) + " s";
+  if (hours == 0) return with_rest(minutes, " min ", seconds % 60, " s");
+  if (hours < 24) return with_rest(hours, " h ", minutes % 60, " min");
+  return with_rest(hours / 24, " d ", hours % 24, " h");
+}
+
 std::string human_permille(std::uint64_t permille) {
   return std::to_string(permille / 10) + "." + std::to_string(permille % 10) + " %";
 }

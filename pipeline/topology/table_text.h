@@ -18,6 +18,9 @@ std::string human_bytes(std::uint64_t bytes);
 // "4.70 ms", "812 us", "3.21 s", rounded down; "0 us" below one.
 std::string human_time(std::uint64_t ns);
 
+// "7 s", "3 min 05 s", "2 h 07 min", "5 d 03 h", rounded down.
+std::string human_age(std::uint64_t seconds);
+
 // "12.3 %", from thousandths.
 std::string human_permille(std::uint64_t permille);
 

@@ -114,10 +114,27 @@ class World {
     }
   }
 
+  // What is told is what is so.
+  static void check_status(const Membership& membership) {
+    const ReplicaStatus status = membership.status();
+    CHECK(status.is_up == membership.is_up());
+    CHECK(status.epoch == membership.epoch());
+    for (const StageStatus& stage : status.stages) {
+      for (const RankStatus& rank : stage.ranks) {
+        CHECK((rank.state == RankState::kUp) == membership.is_up());
+        CHECK((rank.worker.empty() || membership.has_worker(rank.worker)));
+        if (rank.worker.empty()) CHECK(rank.state == RankState::kWaiting);
+        if (rank.state != RankState::kLoading) continue;
+        CHECK(membership.unavailable()->message.find(rank.worker) != std::string::npos);
+      }
+    }
+  }
+
   void check() {
     for (const Membership& membership : memberships_) {
       membership.check_invariants();
       CHECK(membership.is_up() == !membership.unavailable().has_value());
+      check_status(membership);
     }
     // Whoever is here is in exactly one place: a replica's, or the pool.
     for (const std::string& name : kStrangers) {

@@ -134,6 +134,12 @@ TEST_SUITE("pipeline/topology/plan_graph") {
     CHECK(human_time(1'009'999) == "1.00 ms");
     CHECK(human_time(1'090'000) == "1.09 ms");
     CHECK(human_time(12'345'678'901) == "12.34 s");
+    CHECK(human_age(59) == "59 s");
+    CHECK(human_age(60) == "1 min 00 s");
+    CHECK(human_age(3'599) == "59 min 59 s");
+    CHECK(human_age(7'620) == "2 h 07 min");
+    CHECK(human_age(86'399) == "23 h 59 min");
+    CHECK(human_age(86'400 * 12 + 3'600 * 11) == "12 d 11 h");
     CHECK(human_permille(0) == "0.0 %");
     CHECK(human_permille(1234) == "123.4 %");
   }
