@@ -114,6 +114,7 @@ void SupervisorActor::advance(TimePoint now) {
     if (membership.next_timer() <= now) membership.on_timer(now);
   }
   carry_out_actions(now);
+  report_changes(now);
   if (const std::uint64_t count = nonsense_.take_counted(now)) {
     write_log(event(LogLevel::kWarn, "worker message refused").with("count", count));
   }
@@ -418,9 +419,26 @@ void SupervisorActor::tell_peer_keys(const std::string& worker, TimePoint now) {
   tell_worker(worker, *peers, now);
 }
 
-void SupervisorActor::report(TimePoint) {
-  if (control_ == nullptr) return;
-  caf::anon_send(report_to(), metrics::SupervisorSnapshot{control_->failed_handshakes()});
+void SupervisorActor::report(TimePoint now) {
+  metrics::SupervisorSnapshot snapshot;
+  if (control_ != nullptr) snapshot.failed_handshakes_total = control_->failed_handshakes();
+  snapshot.taken_at = now;
+  snapshot.replicas = told_replicas_ = replica_statuses();
+  snapshot.standbys = told_standbys_ = standbys_.status();
+  caf::anon_send(report_to(), std::move(snapshot));
+}
+
+std::vector<ReplicaStatus> SupervisorActor::replica_statuses() const {
+  std::vector<ReplicaStatus> statuses;
+  if (!has_begun_) return statuses;
+  for (const Membership& membership : memberships_) statuses.push_back(membership.status());
+  return statuses;
+}
+
+// Not only at the next interval: whoever waits for a worker wants to see it come.
+void SupervisorActor::report_changes(TimePoint now) {
+  if (!report_to()) return;
+  if (replica_statuses() != told_replicas_ || standbys_.status() != told_standbys_) report(now);
 }
 
 void SupervisorActor::tell_availability(std::uint32_t replica) {

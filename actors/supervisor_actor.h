@@ -119,6 +119,8 @@ class SupervisorActor final : public PollingActor {
   void tell_worker(const std::string& worker, const HeadMessage& message, TimePoint now);
   void tell_peer_keys(const std::string& worker, TimePoint now);
   void tell_availability(std::uint32_t replica);
+  std::vector<ReplicaStatus> replica_statuses() const;
+  void report_changes(TimePoint now);
 
   std::unique_ptr<transport::RouterSocket> control_;
   SupervisorSettings settings_;
@@ -131,6 +133,8 @@ class SupervisorActor final : public PollingActor {
   std::vector<std::uint64_t> loaded_bytes_;         // By stage.
   LineRate nonsense_{1};                            // Messages ignored and workers refused.
   FailedHandshakes failed_handshakes_{"supervisor"};
+  std::vector<ReplicaStatus> told_replicas_;  // Reported last, and so are
+  std::vector<StandbyStatus> told_standbys_;
   bool has_begun_ = false;
 };
 

@@ -47,10 +47,6 @@ struct LoadOptions {
   bool quiet = false;
 };
 
-Duration seconds_of(double seconds) {
-  return Duration(static_cast<std::int64_t>(seconds * 1e9));
-}
-
 load::RunLimits limits_of(const LoadOptions& options) {
   load::RunLimits limits;
   // A number of requests, steps and a recording have an end of their own.

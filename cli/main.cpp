@@ -14,9 +14,9 @@ using AddVerb = void (*)(CLI::App& app, ExitCode& exit_code);
 
 // In the order of --help. A new verb is one line here, one in verbs.h and a file.
 constexpr AddVerb kVerbs[] = {
-    sluice::cli::add_plan,     sluice::cli::add_schema, sluice::cli::add_serve,  sluice::cli::add_worker,
-    sluice::cli::add_generate, sluice::cli::add_chat,   sluice::cli::add_load,   sluice::cli::add_top,
-    sluice::cli::add_inspect,  sluice::cli::add_replay, sluice::cli::add_keygen,
+    sluice::cli::add_plan,     sluice::cli::add_schema,  sluice::cli::add_serve,  sluice::cli::add_worker,
+    sluice::cli::add_generate, sluice::cli::add_chat,    sluice::cli::add_load,   sluice::cli::add_top,
+    sluice::cli::add_status,   sluice::cli::add_inspect, sluice::cli::add_replay, sluice::cli::add_keygen,
 };
 
 constexpr const char* kFooter = R"(
@@ -28,6 +28,7 @@ Examples:
   sluice chat                                   a conversation with it
   sluice load --rate 20                         20 requests a second, and what became of them
   sluice top                                    what it does, live
+  sluice status                                 who runs which stage of it, and what it lacks
   sluice inspect run.rec                        what a recording holds
   sluice replay run.rec --verify                send it again, and compare the answers
 
@@ -35,6 +36,7 @@ Exit codes:
   0    done
   1    the engine or the request failed
   2    wrong usage
+  3    'status': the engine answers, and some replica of it is not up
   69   no engine answers, or it cannot take the request now: try again
   78   the topology file, or the model it names, is wrong
   130  interrupted by Ctrl-C

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -25,16 +24,6 @@ struct TopOptions {
   bool once = false;
   std::size_t columns = 110;
 };
-
-Duration seconds_of(double seconds) {
-  return Duration(static_cast<std::int64_t>(seconds * 1e9));
-}
-
-// https://no-color.org: set to anything but nothing.
-top::Look look_of_terminal() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return no_color != nullptr && *no_color != '\0' ? top::Look::kMonochrome : top::Look::kColour;
-}
 
 // Two scrapes, a window apart.
 ExitCode print_once(const TopOptions& options, const top::HttpSource& source, top::Scrape first) {
@@ -64,11 +53,12 @@ ExitCode run_top(const TopOptions& options) {
 
   auto terminal = top::Terminal::open();
   if (!terminal) return report(terminal.error());
-  const top::WatchOptions watch_options = {
-      .interval = seconds_of(options.interval_s), .window = seconds_of(options.window_s), .look = look_of_terminal()};
+  const top::WatchOptions watch_options = {.interval = seconds_of(options.interval_s),
+                                           .window = seconds_of(options.window_s),
+                                           .look = top::look_of_terminal()};
   const auto end = top::watch(*source, watch_options, *terminal, *std::move(first));
   if (!end) return report(end.error());
-  return *end == top::WatchEnd::kInterrupted ? kExitInterrupted : kExitOk;
+  return *end == top::LiveEnd::kInterrupted ? kExitInterrupted : kExitOk;
 }
 
 constexpr const char* kFooter = R"(

@@ -28,4 +28,8 @@ ExitCode report(const Error& error) {
   return exit_code_of(error);
 }
 
+Duration seconds_of(double seconds) {
+  return Duration(static_cast<std::int64_t>(seconds * 1e9));
+}
+
 }  // namespace sluice::cli

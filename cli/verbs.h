@@ -1,6 +1,7 @@
 // The verbs of the program `sluice`, one file each, and what they have in common: exit codes and error reports.
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace CLI {
@@ -14,6 +15,7 @@ enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,       // The engine or a request failed.
   kExitUsage = 2,         // Unknown verbs and flags, values that are no numbers.
+  kExitNotUp = 3,         // `status`: the engine answers, and some replica of it is not up.
   kExitUnavailable = 69,  // No engine answers, or it cannot take the request at the moment: try again. (EX_UNAVAILABLE)
   kExitBadConfig = 78,    // The topology file or the model it names. (EX_CONFIG)
   kExitInterrupted = 130,  // Ctrl-C.
@@ -23,6 +25,9 @@ ExitCode exit_code_of(const Error& error);
 
 // Prints "sluice: code: sentence" to standard error; returns the exit code that goes with it.
 ExitCode report(const Error& error);
+
+// Of a flag.
+Duration seconds_of(double seconds);
 
 // Each adds a verb with its flags, whose callback runs it and leaves its exit code in `exit_code`, which outlives
 // `app`.
@@ -36,6 +41,7 @@ void add_load(CLI::App& app, ExitCode& exit_code);
 void add_inspect(CLI::App& app, ExitCode& exit_code);
 void add_replay(CLI::App& app, ExitCode& exit_code);
 void add_top(CLI::App& app, ExitCode& exit_code);
+void add_status(CLI::App& app, ExitCode& exit_code);
 void add_keygen(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace sluice::cli

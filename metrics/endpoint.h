@@ -1,7 +1,8 @@
-// Where metrics are read: an HTTP endpoint that renders the latest snapshot for each scrape.
+// Where metrics are read, under /metrics, and the engine's status, under /status: an HTTP endpoint that renders the
+// latest snapshot for each answer (docs/decisions/0020).
 //
 // Owns:    the HTTP server with its two threads, the latest snapshot.
-// Thread:  publish() by one thread, the metrics actor's; scrapes run on the server's. They share one immutable
+// Thread:  publish() by one thread, the metrics actor's; answers are made on the server's. They share one immutable
 //          snapshot, which is replaced as a whole.
 // Errors:  start(): kAddressInUse where the address cannot be bound.
 #pragma once

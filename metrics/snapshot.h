@@ -1,5 +1,5 @@
 // What the actors of an engine tell of themselves, each once an interval, and the whole of the latest: plain values,
-// from which render.h makes metrics. docs/METRICS.md says what each number means.
+// from which render.h makes metrics, and status_of.h the engine's status. docs/METRICS.md says what each number means.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "base/id.h"
 #include "base/messages/stats.h"
+#include "pipeline/membership/engine_status.h"
 #include "pipeline/request/ledger.h"
 #include "pipeline/request/stream_table.h"
 #include "pipeline/route/router.h"
@@ -83,9 +84,12 @@ struct ResponderSnapshot {
   ActorLinks links;
 };
 
-// Only where workers register.
+// Also sent whenever a status has changed.
 struct SupervisorSnapshot {
-  std::uint64_t failed_handshakes_total = 0;
+  std::optional<std::uint64_t> failed_handshakes_total;  // Only where workers register.
+  TimePoint taken_at{};
+  std::vector<ReplicaStatus> replicas;  // None before it has begun.
+  std::vector<StandbyStatus> standbys;
 };
 
 // Only where links are encrypted: what became of the keys that were shown, by the kind of link.

@@ -31,8 +31,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     request_.version(11);
     request_.target(address.path);
     request_.set(http::field::host, address.host + ":" + std::to_string(address.port));
-    request_.set(http::field::user_agent, "sluice-top");
-    request_.set(http::field::accept, "text/plain");
+    request_.set(http::field::user_agent, "sluice");
+    request_.set(http::field::accept, "text/plain, application/json");
     request_.set(http::field::connection, "close");
     parser_.header_limit(limits.header_bytes_max);
     parser_.body_limit(limits.body_bytes_max);
@@ -113,6 +113,12 @@ Result<std::string> HttpSource::get() const {
   } catch (const boost::system::system_error& error) {
     return Error{ErrorCode::kInternal, std::string("no sockets: ") + error.what()};
   }
+}
+
+Error HttpSource::explain(const Error& error, const std::string& what) const {
+  const bool is_silent = error.code == ErrorCode::kTransportLost;
+  return {error.code,
+          (is_silent ? "no answer from " : "no " + what + " at ") + address().to_string() + ": " + error.message};
 }
 
 const MetricsAddress& HttpSource::address() const {

@@ -1,5 +1,5 @@
-// One HTTP GET, bounded in time and size, over a connection of its own. Boost.Beast is spelled here and in watch.cpp
-// alone.
+// One HTTP GET, bounded in time and size, over a connection of its own. Boost.Beast is spelled here and in
+// live_screen.cpp alone.
 //
 // Errors: kTransportLost where nothing answers, or not in time; kProtocolViolation where the answer is no HTTP, is too
 //         large, or is not "200 OK"; kNotFound for a host name that leads nowhere. Sentences of the first two are only
@@ -40,6 +40,10 @@ class HttpSource {
   Result<std::string> get() const;
 
   const MetricsAddress& address() const;
+
+  // An error of a GET, or of what it gave, as a sentence: "no answer from ADDRESS: REASON", or
+  // "no WHAT at ADDRESS: REASON".
+  Error explain(const Error& error, const std::string& what) const;
 
  private:
   struct Target;

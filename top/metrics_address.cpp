@@ -26,6 +26,13 @@ std::string MetricsAddress::to_string() const {
   return "http://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port) + path;
 }
 
+MetricsAddress MetricsAddress::of_status() const {
+  constexpr std::string_view kMetrics = "/metrics";
+  MetricsAddress status = *this;
+  if (path.ends_with(kMetrics)) status.path.replace(path.size() - kMetrics.size(), kMetrics.size(), "/status");
+  return status;
+}
+
 Result<MetricsAddress> parse_metrics_address(std::string_view text) {
   if (text.size() > kAddressBytesMax) return bad_address(text, "it is longer than 1024 bytes");
   if (!std::all_of(text.begin(), text.end(), is_plain)) return bad_address(text, "a blank or a byte beyond ASCII");

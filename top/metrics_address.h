@@ -1,4 +1,4 @@
-// Where an engine's metrics are read: http://HOST:PORT/PATH, in whole or in part. Values.
+// Where an engine's metrics, and its status, are read: http://HOST:PORT/PATH, in whole or in part. Values.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,8 @@ struct MetricsAddress {
 
   // "http://127.0.0.1:9464/metrics".
   std::string to_string() const;
+  // That of the status beside the metrics: "/metrics" at the end of the path is "/status". Other paths stay.
+  MetricsAddress of_status() const;
   friend bool operator==(const MetricsAddress&, const MetricsAddress&) = default;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 namespace sluice::top {
@@ -20,6 +21,12 @@ Error gone() {
 }
 
 }  // namespace
+
+// NO_COLOR counts when it is set to anything but nothing.
+Look look_of_terminal() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return no_color != nullptr && *no_color != '\0' ? Look::kMonochrome : Look::kColour;
+}
 
 Result<Terminal> Terminal::open() {
   termios settings{};

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "top/paint.h"
 
 namespace sluice::top {
 
@@ -19,6 +20,9 @@ struct TerminalSize {
   std::size_t columns = 80;
   std::size_t rows = 24;
 };
+
+// What it may be drawn with: https://no-color.org.
+Look look_of_terminal();
 
 class Terminal {
  public:

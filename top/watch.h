@@ -1,17 +1,11 @@
-// The live picture: scrapes, draws, listens to keys and signals, until somebody has seen enough.
-//
-// Owns:    its scrapes. Takes SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH and SIGTSTP while it runs.
-// Thread:  the caller's; nothing else waits there.
-// Errors:  kUnavailable where the terminal is gone. An engine that does not answer is asked again at every interval,
-//          and the picture says since when it has not.
+// The live picture of `sluice top`: see live_screen.h for what it owns and takes, and its errors.
 #pragma once
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "top/http_get.h"
-#include "top/paint.h"
+#include "top/live_screen.h"
 #include "top/scrape.h"
-#include "top/terminal.h"
 
 namespace sluice::top {
 
@@ -21,12 +15,10 @@ struct WatchOptions {
   Look look = Look::kMonochrome;
 };
 
-enum class WatchEnd : std::uint8_t { kQuit, kInterrupted };
-
 // GET and parse.
 Result<Scrape> scrape(const HttpSource& source, const Clock& clock);
 
 // `first`: what the engine said just before.
-Result<WatchEnd> watch(const HttpSource& source, const WatchOptions& options, Terminal& terminal, Scrape first);
+Result<LiveEnd> watch(const HttpSource& source, const WatchOptions& options, Terminal& terminal, Scrape first);
 
 }  // namespace sluice::top

@@ -1,5 +1,7 @@
 #include "pipeline/status/status_table.h"
 
+#include <utility>
+
 #include "pipeline/topology/table_text.h"
 #include "pipeline/topology/topology.h"
 
@@ -16,6 +18,19 @@ using topology::Row;
 std::string age(TimePoint now, TimePoint since) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - since).count();
   return human_age(static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0)));
+}
+
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
+  return text;
+}
+
+std::string table_of(std::vector<Row> rows) {
+  for (Row& row : rows) {
+    for (std::string& cell : row) cell = one_line(std::move(cell));
+  }
+  return render_table(rows);
 }
 
 // As the topology file has it.
@@ -42,7 +57,7 @@ std::string render_facts(const EngineStatus& status, TimePoint now) {
   const std::string requests = std::to_string(status.requests) + " of " + std::to_string(status.requests_max);
   std::uint64_t ups = 0;
   for (const ReplicaStatus& replica : status.replicas) ups += replica.is_up ? 1 : 0;
-  return render_table({
+  return table_of({
       {"model", status.model},
       {"requests", requests + (status.takes_requests ? "" : ", new ones are refused")},
       {"up", std::to_string(ups) + " of " + count_of(status.replicas.size(), "replica")},
@@ -58,7 +73,7 @@ std::string render_replicas(const EngineStatus& status, TimePoint now) {
                     std::to_string(replica.epoch.value), std::to_string(replica.losses),
                     replica.is_up ? "-" : replica.lacks});
   }
-  return render_table(rows);
+  return table_of(rows);
 }
 
 std::string render_stages(const EngineStatus& status, TimePoint now) {
@@ -76,7 +91,7 @@ std::string render_stages(const EngineStatus& status, TimePoint now) {
       }
     }
   }
-  return render_table(rows);
+  return table_of(rows);
 }
 
 std::string render_standbys(const EngineStatus& status) {
@@ -86,7 +101,7 @@ std::string render_standbys(const EngineStatus& status) {
     for (const std::string& device : standby.devices) devices += (devices.empty() ? "" : ", ") + device;
     rows.push_back({standby.name, devices});
   }
-  return render_table(rows);
+  return table_of(rows);
 }
 
 }  // namespace

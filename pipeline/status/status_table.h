@@ -1,4 +1,5 @@
-// A status as text for people: a few lines of facts, then tables of replicas, stages and standbys.
+// A status as text for people: a few lines of facts, then tables of replicas, stages and standbys. Whatever workers
+// say, a row stays a line.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "actors/snapshot_messages.h"
 #include "tests/actors/control_peers.h"
 
 namespace sluice::actors {
@@ -150,6 +151,50 @@ TEST_SUITE("actors/supervisor_actor") {
     const auto up = fixture.hear<PipelineReady>();
     REQUIRE(up.has_value());
     CHECK(up->input_addresses == std::vector<std::string>{"tcp://127.0.0.1:7001"});
+  }
+
+  TEST_CASE("whoever gets the counts is told at once of every change of state, without waiting for the interval") {
+    Fixture fixture({}, {"", WorkerKind::kAny, 0, 6});
+    const auto me = caf::actor_cast<caf::actor>(fixture.self.ptr());
+    caf::anon_send(fixture.supervisor, ReportTo{me, std::chrono::hours(1)});
+    // Until one is as it should be; only a defect leaves out what comes before.
+    const auto next = [&](const auto& is_expected) {
+      auto heard = fixture.hear<metrics::SupervisorSnapshot>();
+      while (heard && (heard->replicas.empty() || !is_expected(*heard))) {
+        heard = fixture.hear<metrics::SupervisorSnapshot>();
+      }
+      REQUIRE(heard.has_value());
+      return *heard;
+    };
+    const auto state = [](RankState expected) {
+      return [expected](const metrics::SupervisorSnapshot& told) {
+        return told.replicas[0].stages[0].ranks[0].state == expected;
+      };
+    };
+    CHECK(next(state(RankState::kWaiting)).replicas[0].lacks == "stage 0 (layers 0-5) waits for any worker");
+
+    FakeWorker one(fixture.context, fixture.address);
+    WorkerHello first = hello(1);
+    first.name = "one";
+    one.say(first);
+    const Epoch epoch = one.hear<StageAssign>().epoch;
+    CHECK(next(state(RankState::kLoading)).replicas[0].stages[0].ranks[0].worker == "one");
+    one.say(LoadProgress{epoch, 0, 30, 100});
+    next([](const auto& told) { return told.replicas[0].stages[0].ranks[0].memory == RankMemory{30, 100, 0, 0}; });
+    one.say(ready(epoch, "tcp://127.0.0.1:7000"));
+    CHECK(next(state(RankState::kUp)).replicas[0].is_up);
+
+    FakeWorker two(fixture.context, fixture.address);
+    WorkerHello second = hello(2);
+    second.name = "two";
+    two.say(second);
+    CHECK(next([](const auto& told) { return !told.standbys.empty(); }).standbys ==
+          std::vector<StandbyStatus>{{"two", {"cpu:0"}}});
+    one.say(WorkerLeave{});
+    const auto taken = next([](const auto& told) { return told.replicas[0].stages[0].ranks[0].worker == "two"; });
+    CHECK(taken.standbys.empty());
+    CHECK(taken.replicas[0].losses == 1);
+    CHECK(taken.replicas[0].stages[0].ranks[0].losses == 1);
   }
 
   TEST_CASE("counts of a worker's own stages are passed on, others are not") {

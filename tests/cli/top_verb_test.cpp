@@ -3,18 +3,11 @@
 
 #include <doctest/doctest.h>
 
-#include <pty.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
-#include <utmp.h>
-
 #include <csignal>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "tests/cli/on_terminal.h"
 #include "tests/cli/program.h"
 #include "tests/top/metrics_server.h"
 #include "tests/top/samples.h"
@@ -23,93 +16,19 @@ namespace sluice {
 namespace {
 
 using test::http_ok;
+using test::kEnter;
+using test::kLeave;
 using test::MetricsServer;
+using test::OnTerminal;
 using test::run_program;
 
 std::string growing_metrics(int number, const std::string&) {
   return http_ok(top::engine_metrics(number + 1));
 }
 
-// Only a defect draws as much as this before what a test waits for.
-constexpr std::size_t kDrawnBytesMax = 1 << 18;
-
-// `sluice top` on a terminal of 100 columns and 40 rows.
-class OnTerminal {
- public:
-  explicit OnTerminal(const std::string& address) {
-    winsize size{};
-    size.ws_row = 40;
-    size.ws_col = 100;
-    int slave = -1;
-    REQUIRE(::openpty(&master_, &slave, nullptr, nullptr, &size) == 0);
-    REQUIRE(::tcgetattr(master_, &before_) == 0);
-    char no_color[] = "NO_COLOR=1", term[] = "TERM=xterm";
-    char* const environment[] = {no_color, term, nullptr};
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::close(master_);
-      ::login_tty(slave);
-      ::execle(SLUICE_PROGRAM, "sluice", "top", "--connect", address.c_str(), "--interval", "0.1", nullptr,
-               environment);
-      ::_exit(127);
-    }
-    // Kept open: else what was written last is lost with the program.
-    slave_ = slave;
-  }
-  OnTerminal(const OnTerminal&) = delete;
-  OnTerminal& operator=(const OnTerminal&) = delete;
-  ~OnTerminal() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-    ::close(master_);
-    ::close(slave_);
-  }
-
-  // Reads until it has drawn this; all that was read for it.
-  std::string read_until(const std::string& text) {
-    std::string out;
-    char c = 0;
-    while (!out.ends_with(text) && out.size() < kDrawnBytesMax && ::read(master_, &c, 1) == 1) out += c;
-    CHECK(out.ends_with(text));
-    return out;
-  }
-  void press(char key) { REQUIRE(::write(master_, &key, 1) == 1); }
-  void send(int signal) { REQUIRE(::kill(pid_, signal) == 0); }
-  void resize(unsigned short columns, unsigned short rows) {
-    winsize size{};
-    size.ws_row = rows;
-    size.ws_col = columns;
-    REQUIRE(::ioctl(master_, TIOCSWINSZ, &size) == 0);
-  }
-  void wait_until_stopped() {
-    int status = 0;
-    REQUIRE(::waitpid(pid_, &status, WUNTRACED) == pid_);
-    REQUIRE(WIFSTOPPED(status));
-  }
-  int wait() {
-    int status = 0;
-    REQUIRE(::waitpid(pid_, &status, 0) == pid_);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  bool has_settings_as_before() const {
-    termios now{};
-    REQUIRE(::tcgetattr(master_, &now) == 0);
-    return now.c_lflag == before_.c_lflag && now.c_iflag == before_.c_iflag && now.c_oflag == before_.c_oflag;
-  }
-
- private:
-  int master_ = -1;
-  int slave_ = -1;
-  pid_t pid_ = -1;
-  termios before_{};
-};
-
-const std::string kEnter = "\033[?1049h";
-const std::string kLeave = "\033[?25h\033[?1049l";
+std::vector<std::string> top_of(const MetricsServer& server) {
+  return {"top", "--connect", server.address(), "--interval", "0.1"};
+}
 
 TEST_SUITE("cli/top_verb") {
   TEST_CASE("top: --once prints one picture of one window, as plain text") {
@@ -170,7 +89,7 @@ TEST_SUITE("cli/top_verb") {
 
   TEST_CASE("top: on a terminal it draws in place, and q leaves everything as it was") {
     const MetricsServer server(growing_metrics);
-    OnTerminal top(server.address());
+    OnTerminal top(top_of(server));
     top.read_until(kEnter);
     top.read_until("first look, no rates yet");
     CHECK(top.read_until("last ").find("\033[H") != std::string::npos);  // A second picture, over the first.
@@ -185,7 +104,7 @@ TEST_SUITE("cli/top_verb") {
 
   TEST_CASE("top: it fits the window when that changes") {
     const MetricsServer server(growing_metrics);
-    OnTerminal top(server.address());
+    OnTerminal top(top_of(server));
     top.read_until("connections ");
     top.resize(20, 10);
     top.read_until("[|||    >");
@@ -198,7 +117,7 @@ TEST_SUITE("cli/top_verb") {
   TEST_CASE("top: Ctrl-C, SIGTERM and a hang-up leave the terminal as it was, and exit with 130") {
     const MetricsServer server(growing_metrics);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      OnTerminal top(server.address());
+      OnTerminal top(top_of(server));
       top.read_until(kEnter);
       top.read_until("first look");
       if (signal == SIGINT) {
@@ -214,7 +133,7 @@ TEST_SUITE("cli/top_verb") {
 
   TEST_CASE("top: the shell has its screen while top is stopped, and top its own again afterwards") {
     const MetricsServer server(growing_metrics);
-    OnTerminal top(server.address());
+    OnTerminal top(top_of(server));
     top.read_until(kEnter);
     top.read_until("first look");
     top.send(SIGTSTP);
@@ -231,7 +150,7 @@ TEST_SUITE("cli/top_verb") {
     const MetricsServer server([](int number, const std::string&) {
       return number == 1 || number == 2 ? std::string() : http_ok(top::engine_metrics(number + 1));
     });
-    OnTerminal top(server.address());
+    OnTerminal top(top_of(server));
     top.read_until("no answer since ");
     top.read_until(" s): end of stream");
     top.read_until("first look, no rates yet");  // Nothing is known of the time between.

@@ -141,6 +141,18 @@ transport::Client EngineUnderTest::connect() const {
   return std::move(*client);
 }
 
+Program registered_worker(const EngineUnderTest& engine, const std::string& name, const std::string& model) {
+  std::vector<std::string> arguments = {"worker", "--connect", engine.control(), "--name", name};
+  if (!model.empty()) arguments.insert(arguments.end(), {"--model", model});
+  Program worker(arguments, true);
+  for (bool is_registered = false; !is_registered;) {
+    const auto line = worker.next_line();
+    REQUIRE(line.has_value());
+    is_registered = line->find("registered") != std::string::npos;
+  }
+  return worker;
+}
+
 Answer generate(transport::Client& client, const Generate& request) {
   Answer answer;
   auto finished = client.generate(request, [&](const Tokens& tokens) {

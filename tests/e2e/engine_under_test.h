@@ -102,6 +102,9 @@ class EngineUnderTest {
   std::string metrics_url_;
 };
 
+// `sluice worker` for the engine, once it is registered; with `model` in place of the engine's.
+Program registered_worker(const EngineUnderTest& engine, const std::string& name, const std::string& model = {});
+
 // What one request gave.
 struct Answer {
   std::vector<TokenId> ids;

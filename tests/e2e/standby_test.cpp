@@ -11,19 +11,6 @@
 namespace sluice::test {
 namespace {
 
-// A worker, once it is registered.
-Program registered(const EngineUnderTest& engine, const std::string& name, const std::string& model = {}) {
-  std::vector<std::string> arguments = {"worker", "--connect", engine.control(), "--name", name};
-  if (!model.empty()) arguments.insert(arguments.end(), {"--model", model});
-  Program worker(arguments, true);
-  for (bool is_registered = false; !is_registered;) {
-    const auto line = worker.next_line();
-    REQUIRE(line.has_value());
-    is_registered = line->find("registered") != std::string::npos;
-  }
-  return worker;
-}
-
 std::vector<TokenId> tokens_of(transport::Client& client, const std::string& id) {
   const Answer answer = generate(client, greedy(id, "The wolf said to the little girl,", 16));
   REQUIRE(answer.finished.has_value());
@@ -89,9 +76,9 @@ TEST_SUITE("e2e/standby") {
     EngineUnderTest engine(shipped_with_standby(), false);
     auto client = engine.connect();
     CHECK(refusal(client, "early").message.find("stage 1 (layers 2-5) waits for any worker") != std::string::npos);
-    Program one = registered(engine, "one");
+    Program one = registered_worker(engine, "one");
     engine.wait_until_ready();
-    Program two = registered(engine, "two");
+    Program two = registered_worker(engine, "two");
     const auto expected = tokens_of(client, "before");
 
     start_request(client, "long");
@@ -109,7 +96,7 @@ TEST_SUITE("e2e/standby") {
     CHECK(refused.code == ErrorCode::kUnavailable);
     CHECK(refused.retry_after_ms > 0);
     CHECK(refused.message.find("stage 1 (layers 2-5) waits for any worker") != std::string::npos);
-    Program again = registered(engine, "one");
+    Program again = registered_worker(engine, "one");
     engine.wait_until_ready();
     CHECK(tokens_of(client, "again") == expected);
     end(again);
@@ -119,7 +106,7 @@ TEST_SUITE("e2e/standby") {
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
     EngineUnderTest engine(topology, false);
-    Program worker = registered(engine, "worker-a");
+    Program worker = registered_worker(engine, "worker-a");
     engine.wait_until_ready();
     auto client = engine.connect();
     const auto expected = tokens_of(client, "before");
@@ -132,7 +119,7 @@ TEST_SUITE("e2e/standby") {
     const Error refused = refusal(client, "refused");
     CHECK(refused.code == ErrorCode::kUnavailable);
     CHECK(refused.message.find("stage 1 (layers 3-5) waits for worker-a") != std::string::npos);
-    Program again = registered(engine, "worker-a");
+    Program again = registered_worker(engine, "worker-a");
     engine.wait_until_ready();
     CHECK(tokens_of(client, "after") == expected);
     end(again);
@@ -146,8 +133,8 @@ TEST_SUITE("e2e/standby") {
     const auto model = source_path("examples/models/storyteller-llama");
     std::filesystem::copy(model, folder.path() / "model", std::filesystem::copy_options::recursive);
     std::ofstream(folder.path() / "model" / "config.json", std::ios::app) << "\n";
-    Program wrong = registered(engine, "wrong", (folder.path() / "model").string());
-    Program right = registered(engine, "right");
+    Program wrong = registered_worker(engine, "wrong", (folder.path() / "model").string());
+    Program right = registered_worker(engine, "right");
     engine.wait_until_ready();
     auto client = engine.connect();
     CHECK(tokens_of(client, "served").size() == 16);

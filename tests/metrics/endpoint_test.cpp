@@ -2,11 +2,23 @@
 
 #include <doctest/doctest.h>
 
+#include "pipeline/status/status_json.h"
 #include "tests/support/http_get.h"
 #include "tests/support/metrics_text.h"
 
 namespace sluice::metrics {
 namespace {
+
+// The second page of the same server.
+std::string status_url(const Endpoint& endpoint) {
+  return endpoint.url().substr(0, endpoint.url().rfind('/')) + "/status";
+}
+
+Result<EngineStatus> status_at(const Endpoint& endpoint) {
+  const test::HttpAnswer answer = test::http_get(status_url(endpoint));
+  CHECK(answer.status == 200);
+  return parse_status_json(answer.body, SteadyClock().now());
+}
 
 TEST_SUITE("metrics/endpoint") {
   TEST_CASE("a scrape gives what was published last") {
@@ -32,7 +44,38 @@ TEST_SUITE("metrics/endpoint") {
     CHECK(answer.status == 200);
     CHECK(answer.body.find("sluice_") == std::string::npos);
     const std::string url = (*endpoint)->url();
-    CHECK(test::http_get(url.substr(0, url.rfind('/')) + "/other").status == 404);
+    for (const std::string path : {"/", "/other", "/metrics/", "/metricsx", "/status/x", "/statuses"}) {
+      CAPTURE(path);
+      CHECK(test::http_get(url.substr(0, url.rfind('/')) + path).status == 404);
+    }
+  }
+
+  TEST_CASE("/status gives the engine's status as of what was published last, and its times go on") {
+    auto endpoint = Endpoint::start("http://127.0.0.1:*");
+    REQUIRE(endpoint.ok());
+    CHECK(status_at(**endpoint)->replicas.empty());
+    EngineSnapshot snapshot;
+    snapshot.facts.model = "storyteller-llama";
+    snapshot.facts.max_requests = 64;
+    snapshot.ingress.emplace();
+    snapshot.ingress->is_up = true;
+    snapshot.ingress->ledger.requests_running = 3;
+    snapshot.supervisor.emplace();
+    snapshot.supervisor->taken_at = SteadyClock().now() - std::chrono::minutes(2);
+    snapshot.supervisor->replicas = {{.epoch = Epoch{7}, .lacks = "stage 0 (layers 0-5) waits for worker-a"}};
+    snapshot.supervisor->standbys = {{"one", {"cpu:0"}}};
+    (*endpoint)->publish(snapshot);
+    const auto status = status_at(**endpoint);
+    REQUIRE(status.ok());
+    CHECK(status->model == "storyteller-llama");
+    CHECK(status->takes_requests);
+    CHECK(status->requests == 3);
+    CHECK(status->requests_max == 64);
+    CHECK(SteadyClock().now() - status->as_of >= std::chrono::minutes(2));
+    REQUIRE(status->replicas.size() == 1);
+    CHECK(status->replicas[0].epoch == Epoch{7});
+    CHECK(status->replicas[0].lacks == "stage 0 (layers 0-5) waits for worker-a");
+    CHECK(status->standbys == snapshot.supervisor->standbys);
   }
 
   TEST_CASE("an address that is taken, or not ours, is an error that names it") {

@@ -58,7 +58,7 @@ EngineSnapshot full_snapshot(std::size_t num_stages) {
   responder.links = links_of({"ingress", "batcher"}, {"ingress", "tokenizer", "batcher"});
   snapshot.responder = responder;
   snapshot.ingress->failed_handshakes_total = 21;
-  snapshot.supervisor = SupervisorSnapshot{22};
+  snapshot.supervisor = SupervisorSnapshot{.failed_handshakes_total = 22};
   snapshot.authenticator = AuthenticatorSnapshot{{{"ingress", 23, 24}, {"control", 25, 26}, {"stages", 27, 28}}};
   for (std::size_t i = 0; i < num_stages; ++i) {
     const std::string before = i == 0 ? "batcher" : "stage-" + std::to_string(i - 1);

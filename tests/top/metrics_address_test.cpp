@@ -18,6 +18,14 @@ TEST_SUITE("top/metrics_address") {
     CHECK(parse_metrics_address("[::1]:80")->to_string() == "http://[::1]:80/metrics");
   }
 
+  TEST_CASE("the status is beside the metrics, whatever is before it in the path") {
+    CHECK(parse_metrics_address("host:1")->of_status() == MetricsAddress{"host", 1, "/status"});
+    CHECK(parse_metrics_address("host:1/engine/metrics")->of_status().path == "/engine/status");
+    for (const std::string path : {"/status", "/metrics/x", "/our-metrics"}) {
+      CHECK(parse_metrics_address("host:1" + path)->of_status().path == path);
+    }
+  }
+
   TEST_CASE("anything else is refused with a reason") {
     for (const std::string text :
          {"", "localhost", "http://", ":80", "host:", "host:0", "host:65536", "host:8o", "https://host:443",

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/pipeline/status/status_samples.h"
+#include "tests/support/paths.h"
 
 namespace sluice {
 namespace {
@@ -55,6 +58,22 @@ TEST_SUITE("pipeline/status/status_json") {
     CHECK(loading["for_ms"] == 7900);
     CHECK(loading["loaded_bytes"] == 1 << 20);
     CHECK(document["standbys"][0] == json{{"name", "gpu-box"}, {"devices", {"cuda:0", "cpu:0"}}});
+  }
+
+  TEST_CASE("docs/STATUS.md has every key and every state") {
+    std::ifstream file(test::source_path("docs/STATUS.md"));
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    std::set<std::string> names(kRankStateNames.begin(), kRankStateNames.end());
+    names.insert(kWorkerKindNames.begin(), kWorkerKindNames.end());
+    const json document = sample_json();
+    for (const char* pointer :
+         {"", "/replicas/0", "/replicas/0/stages/0", "/replicas/0/stages/0/ranks/0", "/standbys/0"}) {
+      for (const auto& entry : document.at(json::json_pointer(pointer)).items()) names.insert(entry.key());
+    }
+    for (const std::string& name : names) {
+      CAPTURE(name);
+      CHECK(text.find("`" + name + "`") != std::string::npos);
+    }
   }
 
   TEST_CASE("an engine without replicas is not up, one is up when all of its replicas are") {

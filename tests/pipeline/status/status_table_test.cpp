@@ -34,6 +34,13 @@ gpu-box  cuda:0, cpu:0
 )");
   }
 
+  TEST_CASE("a worker's words stay in their row") {
+    EngineStatus status = sample_status();
+    status.replicas[1].lacks = "a\nb\033[2J\x7f";
+    const std::string text = render_status_table(status, kStatusTime);
+    CHECK(text.find("  a?b?[2J?\n") != std::string::npos);
+  }
+
   TEST_CASE("an engine that has not begun has facts alone, and times never lie in the future") {
     const EngineStatus status{.model = "m", .as_of = kStatusTime + std::chrono::seconds(9), .requests_max = 8};
     CHECK(render_status_table(status, kStatusTime) ==
