@@ -254,7 +254,7 @@ void Membership::check_invariants() const {
   }
   for (const auto& [name, worker] : workers_) {
     if (worker.kind != WorkerKind::kAny) continue;
-    const auto is_its_own = [&](const Stage& stage) { return stage.place.worker == name; };
+    const auto is_its_own = [&name = name](const Stage& stage) { return stage.place.worker == name; };
     SLUICE_CHECK_EQ(std::ranges::count_if(stages_, is_its_own), 1);
   }
 }
