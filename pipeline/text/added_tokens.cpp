@@ -28,6 +28,11 @@ void AddedTokens::add(AddedToken token) {
     token_at_node_.push_back(-1);
     node = child;
   }
+  if (token.is_single_word && !word_character_) {
+    auto regex = Regex::compile("[\\w\\x{200c}\\x{200d}]");
+    SLUICE_CHECK(regex.ok());
+    word_character_ = std::move(*regex);
+  }
   token_at_node_[node] = static_cast<std::int32_t>(tokens_.size());
   tokens_.push_back(std::move(token));
 }
@@ -44,36 +49,48 @@ const AddedToken* AddedTokens::longest_at(std::string_view text, std::size_t beg
   return longest;
 }
 
-std::vector<TextSection> AddedTokens::split(std::string_view text, std::span<const TextRange> trusted) const {
+bool AddedTokens::is_within_word(std::string_view text, TextRange range, RegexMatcher& matcher) const {
+  const auto is_word_character = [&](std::string_view character) {
+    const auto found = matcher.find(*word_character_, character, 0);
+    return found.ok() && found->has_value();
+  };
+  if (range.begin > 0) {
+    std::size_t before = range.begin - 1;
+    while (is_utf8_continuation(text[before])) --before;
+    if (is_word_character(text.substr(before, range.begin - before))) return true;
+  }
+  const std::string_view after = text.substr(range.end);
+  return !after.empty() && is_word_character(after.substr(0, next_utf8(after).size_bytes));
+}
+
+std::vector<TextSection> AddedTokens::split(std::string_view text, std::span<const TextRange> trusted,
+                                            RegexMatcher& matcher) const {
   std::vector<TextSection> sections;
   std::size_t done = 0;  // Everything before is in a section.
-  const auto add_text_until = [&](std::size_t end) {
-    if (end > done) sections.push_back({{done, end}, kNoToken});
-  };
-  if (!is_empty()) {
-    for (const TextRange& range : trusted) {
-      SLUICE_CHECK_LE(range.end, text.size());
-      // A token before may have taken white space from the start of this range.
-      std::size_t at = std::max(range.begin, done);
-      while (at < range.end) {
-        const AddedToken* token = nullptr;
-        if (is_first_byte_[static_cast<unsigned char>(text[at])]) token = longest_at(text, at, range.end);
-        if (token == nullptr) {
-          ++at;
-          continue;
-        }
-        std::size_t begin = at;
-        std::size_t end = at + token->content.size();
-        if (token->takes_space_left) begin = done + trailing_white_space_begin(text.substr(done, begin - done));
-        if (token->takes_space_right) end += leading_white_space_end(text.substr(end));
-        add_text_until(begin);
-        sections.push_back({{begin, end}, token->id});
-        done = end;
-        at = end;
+  for (const TextRange& range : trusted) {
+    SLUICE_CHECK_LE(range.end, text.size());
+    std::size_t at = range.begin;
+    while (!is_empty() && at < range.end) {
+      const AddedToken* token = nullptr;
+      if (is_first_byte_[static_cast<unsigned char>(text[at])]) token = longest_at(text, at, range.end);
+      if (token == nullptr) {
+        ++at;
+        continue;
       }
+      std::size_t begin = at;
+      std::size_t end = at + token->content.size();
+      at = end;
+      if (token->is_single_word && is_within_word(text, {begin, end}, matcher)) continue;
+      if (token->takes_space_left) {
+        begin = std::max(trailing_white_space_begin(text.substr(0, begin)), std::min(done, begin));
+      }
+      if (token->takes_space_right) end += leading_white_space_end(text.substr(end));
+      if (begin > done) sections.push_back({{done, begin}, kNoToken});
+      sections.push_back({{begin, end}, token->id});
+      done = end;
     }
   }
-  add_text_until(text.size());
+  if (text.size() > done) sections.push_back({{done, text.size()}, kNoToken});
   return sections;
 }
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,16 +18,16 @@
 #include "base/id.h"
 #include "pipeline/text/flat_map.h"
 #include "pipeline/text/regex.h"
+#include "pipeline/text/vocabulary.h"
 
 namespace sluice {
-
-inline constexpr TokenId kNoToken = -1;
 
 struct AddedToken {
   std::string content;  // Not empty.
   TokenId id = kNoToken;
   bool takes_space_left = false;   // "lstrip": white space before it belongs to it.
   bool takes_space_right = false;  // "rstrip"
+  bool is_single_word = false;     // None within a word: neither beside it is a word's character.
 };
 
 // A part of a text: an added token, or text between them.
@@ -45,17 +46,22 @@ class AddedTokens {
   bool is_empty() const { return tokens_.empty(); }
 
   // Sections that together cover `text`, without empty text. `trusted` is in order, without overlap, within the text.
-  std::vector<TextSection> split(std::string_view text, std::span<const TextRange> trusted) const;
+  // (They overlap where a token lies within white space that another takes; both are there, as in the reference
+  // implementation.)
+  std::vector<TextSection> split(std::string_view text, std::span<const TextRange> trusted,
+                                 RegexMatcher& matcher) const;
 
  private:
   // The longest token that begins at `begin` and ends by `end`.
   const AddedToken* longest_at(std::string_view text, std::size_t begin, std::size_t end) const;
+  bool is_within_word(std::string_view text, TextRange range, RegexMatcher& matcher) const;
 
   std::vector<AddedToken> tokens_;
   // A trie: (node, byte) -> node. Node 0 is the root.
   FlatMap64<std::uint32_t> children_;
   std::vector<std::int32_t> token_at_node_ = {-1};  // Index in tokens_, or -1.
   std::array<bool, 256> is_first_byte_{};
+  std::optional<Regex> word_character_;  // Where a token needs it.
 };
 
 }  // namespace sluice

@@ -21,6 +21,10 @@ class FlatMap64 {
     slot = {key, value};
   }
 
+  void reserve(std::size_t num_keys) {
+    while (slots_.size() < num_keys * 2) grow();
+  }
+
   // Null if absent. Valid until the next insert.
   const Value* find(std::uint64_t key) const {
     if (slots_.empty()) return nullptr;

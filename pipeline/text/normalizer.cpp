@@ -6,38 +6,129 @@
 #include <cstdlib>
 #include <memory>
 
+#include "pipeline/text/utf8.h"
+
 namespace sluice {
 namespace {
 
-Result<std::string> to_nfc(std::string text) {
+utf8proc_option_t options_of(UnicodeForm form) {
+  int options = UTF8PROC_STABLE;
+  options |= form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
+  if (form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd) options |= UTF8PROC_COMPAT;
+  return static_cast<utf8proc_option_t>(options);
+}
+
+Error too_long() {
+  return {ErrorCode::kInvalidRequest, "text normalizes to more than " + std::to_string(kNormalizedBytesMax) + " bytes"};
+}
+
+Result<void> apply_step(UnicodeForm form, TrustedText& text, RegexMatcher&) {
   const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-  if (std::all_of(text.begin(), text.end(), is_ascii)) return text;
-  utf8proc_uint8_t* composed = nullptr;
+  if (std::all_of(text.text.begin(), text.text.end(), is_ascii)) return {};
+  utf8proc_uint8_t* mapped = nullptr;
   const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                   &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(composed, &std::free);
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.text.data()),
+                   static_cast<utf8proc_ssize_t>(text.text.size()), &mapped, options_of(form));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(mapped, &std::free);
   if (size < 0) {
     return Error{ErrorCode::kInvalidRequest, std::string("text cannot be normalized: ") + utf8proc_errmsg(size)};
   }
-  return std::string(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size));
+  const std::string_view changed(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
+  if (changed == text.text) return {};
+  const bool is_all_trusted = text.trusted == std::vector<TextRange>{{0, text.text.size()}};
+  text.text = changed;
+  text.trusted.clear();
+  if (is_all_trusted) text.trusted.push_back({0, text.text.size()});
+  return {};
+}
+
+Result<void> apply_step(const PrependText& step, TrustedText& text, RegexMatcher&) {
+  if (text.text.empty()) return {};
+  text.text.insert(0, step.prefix);
+  for (TextRange& range : text.trusted) {
+    if (range.begin > 0) range.begin += step.prefix.size();
+    range.end += step.prefix.size();
+  }
+  return {};
+}
+
+// Carries the ends of trusted ranges over to the text that is being made.
+class TrustMapping {
+ public:
+  explicit TrustMapping(std::vector<TextRange>& ranges) : ranges_(ranges) {}
+
+  // The next part of the old text lies at `from`, and becomes the part `to` of the new one.
+  void part(TextRange from, TextRange to, bool is_replaced) {
+    for (; next_ < ranges_.size() * 2; ++next_) {
+      std::size_t& end = next_ % 2 == 0 ? ranges_[next_ / 2].begin : ranges_[next_ / 2].end;
+      if (end > from.end || (end == from.end && next_ % 2 == 0)) return;
+      // An end within what is replaced leaves it out.
+      const bool is_inside = is_replaced && end > from.begin && end < from.end;
+      if (end == from.end) {
+        end = to.end;
+      } else if (is_inside) {
+        end = next_ % 2 == 0 ? to.end : to.begin;
+      } else {
+        end = to.begin + (end - from.begin);
+      }
+    }
+  }
+
+ private:
+  std::vector<TextRange>& ranges_;
+  std::size_t next_ = 0;  // Begins and ends, in turns, that are to come.
+};
+
+Result<void> apply_step(const ReplaceText& step, TrustedText& text, RegexMatcher& matcher) {
+  const std::string_view old = text.text;
+  std::string replaced;
+  TrustMapping mapping(text.trusted);
+  std::size_t done = 0;
+  std::size_t from = 0;
+  const auto keep_until = [&](std::size_t end) {
+    const std::size_t begin = replaced.size();
+    replaced += old.substr(done, end - done);
+    mapping.part({done, end}, {begin, replaced.size()}, false);
+    done = end;
+  };
+  while (from <= old.size()) {
+    const auto found = matcher.find(step.regex, old, from);
+    if (!found) return found.error();
+    if (!found->has_value()) break;
+    const TextRange match = **found;
+    const bool is_empty = match.begin == match.end;
+    if (is_empty && match.end == done && done > 0) {  // Right behind the last one: none.
+      if (from >= old.size()) break;
+      from += next_utf8(old.substr(from)).size_bytes;
+      continue;
+    }
+    keep_until(match.begin);
+    const std::size_t begin = replaced.size();
+    replaced += step.content;
+    mapping.part(match, {begin, replaced.size()}, true);
+    if (replaced.size() > kNormalizedBytesMax) return too_long();
+    done = match.end;
+    from = match.end;
+    if (is_empty) {
+      if (from >= old.size()) break;
+      from += next_utf8(old.substr(from)).size_bytes;
+    }
+  }
+  keep_until(old.size());
+  std::erase_if(text.trusted, [](const TextRange& range) { return range.begin >= range.end; });
+  text.text = std::move(replaced);
+  return {};
 }
 
 }  // namespace
 
-Result<std::string> Normalizer::apply(std::string_view text) const {
-  std::string normalized(text);
-  for (const Normalization step : steps_) {
-    switch (step) {
-      case Normalization::kNfc: {
-        auto composed = to_nfc(std::move(normalized));
-        if (!composed) return composed.error();
-        normalized = std::move(*composed);
-        break;
-      }
-    }
+Result<TrustedText> Normalizer::apply(TrustedText input, RegexMatcher& matcher) const {
+  for (const NormalizerStep& step : steps_) {
+    const auto done = std::visit([&](const auto& known) { return apply_step(known, input, matcher); }, step);
+    if (!done) return done.error();
+    if (input.text.size() > kNormalizedBytesMax) return too_long();
   }
-  return normalized;
+  return input;
 }
 
 }  // namespace sluice

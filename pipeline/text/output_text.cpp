@@ -26,12 +26,18 @@ StopScan OutputText::finish() {
 }
 
 StopScan OutputText::scan(const DecodedText& decoded, std::uint64_t token) {
-  const std::string_view text = decoded.text;
-  StopScan carried = matcher_.feed(text.substr(0, decoded.carried_bytes), decoded.carried_token);
-  if (carried.match) return carried;
-  StopScan rest = matcher_.feed(text.substr(decoded.carried_bytes), token);
-  rest.text.insert(0, carried.text);
-  return rest;
+  std::string_view rest = decoded.text;
+  std::string text;
+  for (const DecodedText::Carried& carried : decoded.carried) {
+    StopScan scan = matcher_.feed(rest.substr(0, carried.size_bytes), carried.token);
+    scan.text.insert(0, text);
+    if (scan.match) return scan;
+    text = std::move(scan.text);
+    rest.remove_prefix(carried.size_bytes);
+  }
+  StopScan last = matcher_.feed(rest, token);
+  last.text.insert(0, text);
+  return last;
 }
 
 }  // namespace sluice

@@ -36,14 +36,22 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   }
   const auto translated = to_pcre2_syntax(pattern);
   if (!translated) return translated.error();
+  return compile_with(*translated, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE);
+}
 
+Result<Regex> Regex::of_literal(std::string_view text) {
+  SLUICE_CHECK(!text.empty());
+  return compile_with(text, PCRE2_UTF | PCRE2_LITERAL);
+}
+
+Result<Regex> Regex::compile_with(std::string_view pattern, std::uint32_t options) {
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
   SLUICE_CHECK(context != nullptr);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
   int code = 0;
   PCRE2_SIZE offset = 0;
-  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()), translated->size(),
-                                       PCRE2_UTF | PCRE2_UCP, &code, &offset, context);
+  pcre2_code* compiled =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &code, &offset, context);
   pcre2_compile_context_free(context);
   if (compiled == nullptr) {
     return Error{ErrorCode::kModelLoadFailed, "regular expression does not compile: " + pcre2_message(code)};

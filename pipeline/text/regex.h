@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -32,6 +33,9 @@ class Regex {
   // `pattern` is in Oniguruma's syntax as far as regex_syntax.h takes it, UTF-8.
   static Result<Regex> compile(std::string_view pattern);
 
+  // Matches this very text, which must be valid UTF-8 and not empty.
+  static Result<Regex> of_literal(std::string_view text);
+
   ~Regex();
   Regex(Regex&& other) noexcept;
   Regex& operator=(Regex&& other) noexcept;
@@ -39,6 +43,8 @@ class Regex {
  private:
   friend class RegexMatcher;
   explicit Regex(pcre2_real_code_8* code) : code_(code) {}
+
+  static Result<Regex> compile_with(std::string_view pattern, std::uint32_t options);
 
   pcre2_real_code_8* code_;
 };

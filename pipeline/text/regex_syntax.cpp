@@ -1,6 +1,8 @@
 #include "pipeline/text/regex_syntax.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -10,6 +12,21 @@ constexpr std::string_view kWhiteSpace =
 constexpr std::string_view kNotWhiteSpace =
     "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}"
     "\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}";
+
+// What Oniguruma counts as a word's character.
+constexpr std::string_view kWordCharacter = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+
+// Long names of general categories, in the spelling that ignores case, spaces, - and _.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kCategories = {{{"letter", "L"},
+                                                                                        {"mark", "M"},
+                                                                                        {"number", "N"},
+                                                                                        {"punctuation", "P"},
+                                                                                        {"symbol", "S"},
+                                                                                        {"separator", "Z"},
+                                                                                        {"uppercaseletter", "Lu"},
+                                                                                        {"lowercaseletter", "Ll"},
+                                                                                        {"decimalnumber", "Nd"},
+                                                                                        {"alphabetic", "Alphabetic"}}};
 
 constexpr std::array<std::string_view, 7> kGroups = {"(?:", "(?=", "(?!", "(?i:", "(?<=", "(?<!", "(?>"};
 
@@ -61,13 +78,10 @@ class Translation {
       case '\0': return refused("a \\ at its end");
       case 's':
       case 'S': return white_space(c == 's');
+      case 'w':
+      case 'W': return word_character(c == 'w');
       case 'p':
-      case 'P': {
-        const std::size_t close = rest_.find('}');
-        if (rest_.size() < 3 || rest_[2] != '{' || close == std::string_view::npos) return refused("\\p without {...}");
-        copy(close + 1);
-        return {};
-      }
+      case 'P': return property();
       case 'u': {
         if (rest_.size() < 6) return refused("\\u without four digits");
         for (std::size_t i = 2; i < 6; ++i) {
@@ -93,6 +107,44 @@ class Translation {
         copy(2);
         return {};
     }
+  }
+
+  // \p{..} and \P{..}: a general category, or a script, which in PCRE2 means the script's extensions too unless it is
+  // asked for by "sc:".
+  Result<void> property() {
+    const std::size_t close = rest_.find('}');
+    if (rest_.size() < 3 || rest_[2] != '{' || close == std::string_view::npos) return refused("\\p without {...}");
+    std::string_view name = rest_.substr(3, close - 3);
+    const bool is_negated = name.starts_with('^');
+    if (is_negated) name.remove_prefix(1);
+    std::string folded;
+    for (const char c : name) {
+      if (!is_letter(c) && c != ' ' && c != '-' && c != '_') return refused("\\p{" + std::string(name) + "}");
+      if (is_letter(c)) folded += static_cast<char>(c | 0x20);
+    }
+    std::string known(name);
+    if (name.size() > 2) {
+      const auto category = std::find_if(kCategories.begin(), kCategories.end(),
+                                         [&](const auto& entry) { return entry.first == folded; });
+      known = category != kCategories.end() ? std::string(category->second) : folded == "any" ? "Any" : "sc:" + folded;
+    }
+    out_ += rest_.substr(0, 3);
+    out_ += is_negated ? "^" : "";
+    out_ += known;
+    replace(close + 1, "}");
+    return {};
+  }
+
+  Result<void> word_character(bool is_positive) {
+    if (is_in_class_) {
+      if (!is_positive) return refused("\\W in a class");
+      replace(2, kWordCharacter);
+      return {};
+    }
+    out_ += is_positive ? "[" : "[^";
+    out_ += kWordCharacter;
+    replace(2, "]");
+    return {};
   }
 
   Result<void> white_space(bool is_positive) {
@@ -128,8 +180,6 @@ class Translation {
         copy(rest_.starts_with("[^") ? 2 : 1);
         class_begin_ = out_.size();
         return {};
-      case '^':
-      case '$': return refused("an anchor (^ or $)");
       case '(': return group();
       case '{': return interval();
       default: copy(1); return {};

@@ -1,7 +1,6 @@
 #include "pipeline/text/tokenizer.h"
 
-#include <deque>
-
+#include "pipeline/text/detokenizer.h"
 #include "pipeline/text/text_file.h"
 #include "pipeline/text/tokenizer_json.h"
 #include "pipeline/text/utf8.h"
@@ -9,14 +8,8 @@
 namespace sluice {
 namespace {
 
-// A prompt's text with the parts of it in which special tokens count, in order.
-struct PromptText {
-  std::string text;
-  std::vector<TextRange> trusted;
-};
-
-Result<PromptText> joined(std::span<const TextSegment> segments) {
-  PromptText prompt;
+Result<TrustedText> joined(std::span<const TextSegment> segments) {
+  TrustedText prompt;
   for (const TextSegment& segment : segments) {
     if (segment.text.size() > kTokenizerTextBytesMax - prompt.text.size()) {
       return Error{ErrorCode::kInvalidRequest,
@@ -51,15 +44,16 @@ class Encoding {
  public:
   explicit Encoding(const TokenizerParts& parts) : parts_(parts) {}
 
-  Result<void> encode(const PromptText& prompt) {
+  Result<void> encode(const TrustedText& prompt) {
     const std::string_view text = prompt.text;
-    for (const TextSection& section : parts_.added_verbatim.split(text, prompt.trusted)) {
+    for (const TextSection& section : parts_.added_verbatim.split(text, prompt.trusted, scratch_.matcher)) {
       if (section.id != kNoToken) {
         ids_.push_back(section.id);
         continue;
       }
       const std::string_view part = text.substr(section.range.begin, section.range.end - section.range.begin);
-      if (auto done = encode_section(part, clipped(prompt.trusted, section.range)); !done) return done;
+      const bool is_at_start = section.range.begin == 0;
+      if (auto done = encode_section(part, clipped(prompt.trusted, section.range), is_at_start); !done) return done;
     }
     return {};
   }
@@ -67,40 +61,34 @@ class Encoding {
   std::vector<TokenId> take_ids() { return std::move(ids_); }
 
  private:
-  Result<void> encode_section(std::string_view text, std::vector<TextRange> trusted) {
+  Result<void> encode_section(std::string_view text, std::vector<TextRange> trusted, bool is_at_start) {
     if (!parts_.normalizer.is_identity()) {
-      auto normalized = parts_.normalizer.apply(text);
+      auto normalized = parts_.normalizer.apply({std::string(text), std::move(trusted)}, scratch_.matcher);
       if (!normalized) return normalized.error();
-      if (*normalized != text) {
-        // Which normalized characters came from trusted text is known only if all or none did. Of a mixture none count.
-        const bool is_all_trusted = trusted == std::vector<TextRange>{{0, text.size()}};
-        trusted.clear();
-        if (is_all_trusted) trusted.push_back({0, normalized->size()});
-        text = normalized_texts_.emplace_back(std::move(*normalized));
-      }
+      trusted = std::move(normalized->trusted);
+      text = scratch_.rewritten.add(normalized->text);
     }
-    for (const TextSection& section : parts_.added_normalized.split(text, trusted)) {
+    for (const TextSection& section : parts_.added_normalized.split(text, trusted, scratch_.matcher)) {
       if (section.id != kNoToken) {
         ids_.push_back(section.id);
         continue;
       }
       const std::string_view part = text.substr(section.range.begin, section.range.end - section.range.begin);
-      if (auto done = encode_plain(part); !done) return done;
+      if (auto done = encode_plain(part, is_at_start && section.range.begin == 0); !done) return done;
     }
     return {};
   }
 
-  Result<void> encode_plain(std::string_view text) {
+  Result<void> encode_plain(std::string_view text, bool is_at_start) {
     pre_tokens_.clear();
-    if (auto split = parts_.pre_tokenizer.split(text, matcher_, pre_tokens_); !split) return split;
-    for (const std::string_view pre_token : pre_tokens_) parts_.bpe->encode(pre_token, scratch_, ids_);
+    if (auto split = parts_.pre_tokenizer.split(text, is_at_start, scratch_, pre_tokens_); !split) return split;
+    for (const std::string_view pre_token : pre_tokens_) parts_.bpe->encode(pre_token, bpe_scratch_, ids_);
     return {};
   }
 
   const TokenizerParts& parts_;
-  RegexMatcher matcher_;
-  std::deque<std::string> normalized_texts_;  // The scratch keeps views of them.
-  BpeScratch scratch_;
+  PreTokenizerScratch scratch_;
+  BpeScratch bpe_scratch_;  // Keeps views of what lies in the other.
   std::vector<std::string_view> pre_tokens_;
   std::vector<TokenId> ids_;
 };
@@ -117,7 +105,10 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::load(const std::filesystem::
   if (!json) return json.error();
   const auto config = read_text_file(model_dir / "tokenizer_config.json", kTokenizerJsonBytesMax);
   if (!config) return config.error();
-  return from_json(*json, *config, path.string());
+  std::error_code ignored;  // What cannot be looked at is not read either.
+  const bool has_model = std::filesystem::exists(model_dir / "config.json", ignored);
+  return of_parts(read_tokenizer_parts(*json, *config, path.string(),
+                                       has_model ? TokenizerClass::kIgnored : TokenizerClass::kCounts));
 }
 
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_json(std::string_view tokenizer_json,
@@ -128,7 +119,10 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_json(std::string_view t
     return Error{ErrorCode::kModelLoadFailed,
                  std::string(name) + " is larger than " + std::to_string(kTokenizerJsonBytesMax) + " bytes"};
   }
-  auto parts = read_tokenizer_parts(tokenizer_json, tokenizer_config_json, name);
+  return of_parts(read_tokenizer_parts(tokenizer_json, tokenizer_config_json, name, TokenizerClass::kIgnored));
+}
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::of_parts(Result<std::unique_ptr<const TokenizerParts>> parts) {
   if (!parts) return parts.error();
   return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(*parts)));
 }
@@ -138,6 +132,7 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::of_ids(TokenId vocab_size) {
   for (TokenId id = 0; id < vocab_size; ++id) {
     if (auto added = parts->vocabulary.add("[" + std::to_string(id) + "]", id); !added) return added.error();
   }
+  if (auto decoded = parts->vocabulary.decode_tokens(parts->decoder); !decoded) return decoded.error();
   return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(parts)));
 }
 
@@ -166,6 +161,22 @@ TokenId Tokenizer::vocab_size() const {
   return parts_->vocabulary.size();
 }
 
+bool Tokenizer::contains(TokenId id) const {
+  return parts_->vocabulary.contains(id);
+}
+
+std::string_view Tokenizer::decoded_spelling(TokenId id) const {
+  return parts_->vocabulary.decoded_spelling(id);
+}
+
+bool Tokenizer::is_byte(TokenId id) const {
+  return parts_->vocabulary.is_byte(id);
+}
+
+const TokenDecoder& Tokenizer::decoder() const {
+  return parts_->decoder;
+}
+
 std::string_view Tokenizer::token_bytes(TokenId id) const {
   return parts_->vocabulary.bytes(id);
 }
@@ -187,13 +198,10 @@ std::optional<TokenId> Tokenizer::eos_id() const {
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
-  std::string bytes;
-  for (const TokenId id : ids) {
-    if (!skip_special || !is_special(id)) bytes += token_bytes(id);
-  }
+  Detokenizer detokenizer(*this, skip_special);
   std::string text;
-  append_lossy_utf8(bytes, text);
-  return text;
+  for (const TokenId id : ids) text += detokenizer.push(id).text;
+  return text + detokenizer.finish().text;
 }
 
 }  // namespace sluice

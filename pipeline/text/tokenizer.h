@@ -1,8 +1,9 @@
-// Text to token ids and back, as a model's tokenizer.json describes it: byte-level BPE.
+// Text to token ids and back, as a model's tokenizer.json describes it: byte-pair encoding.
 //
 // A tokenizer is a sequence of parts, each in a file of its own: added tokens are cut out (added_tokens.h), the rest is
 // normalized (normalizer.h), cut into pre-tokens (pre_tokenizer.h), merged (bpe.h), and a template adds what opens or
-// closes a text (post_processor.h). tokenizer_json.h reads the parts; a construct it does not know is refused by name.
+// closes a text (post_processor.h). The way back is token_decoder.h. tokenizer_json.h reads the parts; a construct it
+// does not know is refused by name.
 //
 // Owns:       vocabulary and compiled expressions; immutable once loaded.
 // Thread:     any number of threads may call const members at once.
@@ -20,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "pipeline/text/token_decoder.h"
 
 namespace sluice {
 
@@ -48,7 +50,8 @@ struct TokenizerParts;
 
 class Tokenizer {
  public:
-  // Reads tokenizer.json and tokenizer_config.json of a Hugging Face model directory.
+  // Reads tokenizer.json and tokenizer_config.json of a Hugging Face model directory. In one of a tokenizer alone,
+  // without config.json, the tokenizer_class counts as it does in transformers (docs/decisions/0022-tokenizers.md).
   static Result<std::unique_ptr<const Tokenizer>> load(const std::filesystem::path& model_dir);
 
   // The same from the files' contents. `tokenizer_config_json` may be empty: no begin and end of text then.
@@ -73,9 +76,16 @@ class Tokenizer {
   // One more than the largest token id; ids in between may be unused.
   TokenId vocab_size() const;
 
-  // The bytes that a token stands for, possibly part of a UTF-8 character. Empty for an id that no token has.
-  // Valid as long as the tokenizer.
+  bool contains(TokenId id) const;
+
+  // The bytes that a token stands for, possibly part of a UTF-8 character, and what the decoder makes them from. Empty
+  // for an id that no token has. Valid as long as the tokenizer.
   std::string_view token_bytes(TokenId id) const;
+  std::string_view decoded_spelling(TokenId id) const;
+
+  // Whether it is one byte of a run, and how all tokens together become text (token_decoder.h).
+  bool is_byte(TokenId id) const;
+  const TokenDecoder& decoder() const;
 
   bool is_special(TokenId id) const;
 
@@ -85,11 +95,13 @@ class Tokenizer {
   std::optional<TokenId> bos_id() const;
   std::optional<TokenId> eos_id() const;
 
-  // All of a token sequence at once; bytes that are not UTF-8 become U+FFFD. Detokenizer gives the same in pieces.
+  // All of a token sequence at once; bytes that are not UTF-8 become U+FFFD. Ids that no token has give nothing.
   std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
  private:
   explicit Tokenizer(std::unique_ptr<const TokenizerParts> parts);
+
+  static Result<std::unique_ptr<const Tokenizer>> of_parts(Result<std::unique_ptr<const TokenizerParts>> parts);
 
   std::unique_ptr<const TokenizerParts> parts_;
 };

@@ -4,15 +4,14 @@
 #include <vector>
 
 #include "pipeline/text/json_reading.h"
-#include "pipeline/text/tokenizer_components.h"
-#include "pipeline/text/utf8.h"
+#include "pipeline/text/tokenizer_file.h"
+#include "pipeline/text/tokenizer_steps.h"
 
 namespace sluice {
 namespace {
 
 using json_reading::Json;
 using json_reading::malformed;
-using MergeList = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kAddedTokenBytesMax = 1024;
 
@@ -23,60 +22,40 @@ Result<void> check_neutral(const Json& model, const char* key, const Json& neutr
   return malformed(where, "has a " + in_quotes(key) + ", which is not supported");
 }
 
-Result<void> check_model(const Json& model, const std::string& where) {
+Result<BpeOptions> read_model(const Json& model, const std::string& where) {
   const auto keys =
       json_reading::check_keys(model, where,
                                {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
                                 "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
-  if (!keys) return keys;
+  if (!keys) return keys.error();
   if (json_reading::find(model, "type") != nullptr) {
     const auto type = json_reading::string_at(model, "type", where);
     if (!type) return type.error();
     if (*type != "BPE") return malformed(where, "has the type " + in_quotes(*type) + ", which is not supported");
   }
-  // unk_token and fuse_unk do not matter: every byte is a token.
-  if (auto dropout = check_neutral(model, "dropout", 0.0, where); !dropout) return dropout;
-  if (auto prefix = check_neutral(model, "continuing_subword_prefix", "", where); !prefix) return prefix;
-  if (auto suffix = check_neutral(model, "end_of_word_suffix", "", where); !suffix) return suffix;
-  return check_neutral(model, "byte_fallback", false, where);
-}
-
-Result<void> read_vocabulary(const Json& model, const std::string& where, Vocabulary& vocabulary) {
+  if (auto dropout = check_neutral(model, "dropout", 0.0, where); !dropout) return dropout.error();
+  if (auto prefix = check_neutral(model, "continuing_subword_prefix", "", where); !prefix) return prefix.error();
+  if (auto suffix = check_neutral(model, "end_of_word_suffix", "", where); !suffix) return suffix.error();
   const Json* vocab = json_reading::find(model, "vocab");
   if (vocab == nullptr || !vocab->is_object()) return malformed(where, "has no object \"vocab\"");
-  for (const auto& entry : vocab->items()) {
-    const auto id = json_reading::as_integer(entry.value());
-    if (!id) return malformed(where, "gives the token " + in_quotes(entry.key()) + " an id that is no integer");
-    if (auto added = vocabulary.add(entry.key(), *id); !added) return malformed(where, added.error().message);
-  }
-  return {};
-}
-
-Result<std::pair<std::string, std::string>> read_merge(const Json& merge, const std::string& where) {
-  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    return std::pair{merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
-  }
-  if (!merge.is_string()) return malformed(where, "is neither \"a b\" nor [\"a\", \"b\"]");
-  const std::string& text = merge.get_ref<const std::string&>();
-  const std::size_t space = text.find(' ');
-  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
-    return malformed(where, in_quotes(text) + " does not name two tokens");
-  }
-  return std::pair{text.substr(0, space), text.substr(space + 1)};
-}
-
-Result<MergeList> read_merges(const Json& model, const std::string& where) {
   const Json* merges = json_reading::find(model, "merges");
   if (merges == nullptr || !merges->is_array()) return malformed(where, "has no list \"merges\"");
-  MergeList list;
-  list.reserve(merges->size());
-  for (const Json& merge : *merges) {
-    if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
-    auto pair = read_merge(merge, where + ": merge " + std::to_string(list.size()));
-    if (!pair) return pair.error();
-    list.push_back(std::move(*pair));
+
+  BpeOptions options;
+  const auto ignore_merges = json_reading::bool_or(model, "ignore_merges", false, where);
+  const auto byte_fallback = json_reading::bool_or(model, "byte_fallback", false, where);
+  const auto fuse_unk = json_reading::bool_or(model, "fuse_unk", false, where);
+  for (const auto* flag : {&ignore_merges, &byte_fallback, &fuse_unk}) {
+    if (!*flag) return flag->error();
   }
-  return list;
+  options.ignore_merges = *ignore_merges;
+  options.has_byte_fallback = *byte_fallback;
+  options.fuses_unknown = *fuse_unk;
+  if (json_reading::find(model, "unk_token") == nullptr) return options;
+  auto unknown = json_reading::string_at(model, "unk_token", where);
+  if (!unknown) return unknown.error();
+  options.unknown_token = std::move(*unknown);
+  return options;
 }
 
 Result<void> read_added_token(const Json& json, const std::string& where, TokenizerParts& parts) {
@@ -102,19 +81,23 @@ Result<void> read_added_token(const Json& json, const std::string& where, Tokeni
   }
   const auto normalized = json_reading::bool_or(json, "normalized", !*special, where);
   if (!normalized) return normalized.error();
-  if (*single_word) return malformed(where, in_quotes(*content) + " has single_word, which is not supported");
 
-  if (auto added = parts.vocabulary.add(*content, *id); !added) return malformed(where, added.error().message);
+  auto added = parts.vocabulary.add(*content, *id, Vocabulary::Source::kAdded);
+  if (!added) return malformed(where, added.error().message);
   const auto token_id = static_cast<TokenId>(*id);
   if (*special) parts.vocabulary.mark_special(token_id);
+  AddedToken token{std::move(*content), token_id, *lstrip, *rstrip, *single_word};
   if (!*normalized) {
-    parts.added_verbatim.add({std::move(*content), token_id, *lstrip, *rstrip});
+    parts.added_verbatim.add(std::move(token));
     return {};
   }
-  auto normalized_content = parts.normalizer.apply(*content);
-  if (!normalized_content) return malformed(where, normalized_content.error().message);
-  if (normalized_content->empty()) return malformed(where, in_quotes(*content) + " normalizes to nothing");
-  parts.added_normalized.add({std::move(*normalized_content), token_id, *lstrip, *rstrip});
+  RegexMatcher matcher;
+  auto text = parts.normalizer.apply({token.content, {}}, matcher);
+  if (!text) return malformed(where, text.error().message);
+  if (text->text.empty()) return malformed(where, in_quotes(token.content) + " normalizes to nothing");
+  if (text->text != token.content) parts.vocabulary.decode_as(token_id, text->text);  // As in tokenizers 0.23.
+  token.content = std::move(text->text);
+  parts.added_normalized.add(std::move(token));
   return {};
 }
 
@@ -145,70 +128,104 @@ Result<std::optional<TokenId>> read_config_token(const Json& config, const char*
   return id;
 }
 
-Result<void> read_config(std::string_view config_json, std::string_view name, TokenizerParts& parts) {
-  if (config_json.empty()) return {};
-  const std::string where = std::string(name) + " (its tokenizer_config.json)";
-  const auto config = json_reading::parse(config_json, where);
-  if (!config) return config.error();
-  const auto bos = read_config_token(*config, "bos_token", parts.vocabulary, where);
+// Begin and end of text. The flags add_bos_token and add_eos_token do not count where there is a tokenizer.json, whose
+// post_processor does (transformers 5).
+Result<void> read_config(const Json& config, const std::string& where, TokenizerParts& parts) {
+  const auto bos = read_config_token(config, "bos_token", parts.vocabulary, where);
   if (!bos) return bos.error();
-  const auto eos = read_config_token(*config, "eos_token", parts.vocabulary, where);
+  const auto eos = read_config_token(config, "eos_token", parts.vocabulary, where);
   if (!eos) return eos.error();
   parts.bos_id = *bos;
   parts.eos_id = *eos;
-
-  // transformers' Llama class writes its own template over that of tokenizer.json (DeepSeek's models rely on it).
-  const Json* tokenizer_class = json_reading::find(*config, "tokenizer_class");
-  if (tokenizer_class == nullptr || *tokenizer_class != "LlamaTokenizerFast") return {};
-  const auto add_bos = json_reading::bool_or(*config, "add_bos_token", true, where);
-  const auto add_eos = json_reading::bool_or(*config, "add_eos_token", false, where);
-  if (!add_bos) return add_bos.error();
-  if (!add_eos) return add_eos.error();
-  if ((*add_bos && !parts.bos_id) || (*add_eos && !parts.eos_id)) {
-    return malformed(where, "asks for a begin or end of text that it does not name");
-  }
-  parts.post_processor = {};
-  if (*add_bos) parts.post_processor.before = {*parts.bos_id};
-  if (*add_eos) parts.post_processor.after = {*parts.eos_id};
   return {};
+}
+
+// How the text of a model is read, and how its tokens: all that a tokenizer class of transformers may decide on.
+struct Reading {
+  BpeOptions bpe;
+  PreTokenizer pre_tokenizer;
+};
+
+Result<Reading> read_reading(const Json& json, const Json& model, std::string_view name, TokenizerParts& parts) {
+  auto bpe = read_model(model, std::string(name) + ": model");
+  if (!bpe) return bpe.error();
+  auto normalizer = read_normalizer(json, name);
+  if (!normalizer) return normalizer.error();
+  parts.normalizer = std::move(*normalizer);
+  auto pre_tokenizing = read_pre_tokenizer(json, name);
+  if (!pre_tokenizing) return pre_tokenizing.error();
+  bpe->is_byte_level = pre_tokenizing->is_byte_level;
+  auto decoder = read_decoder(json, name);
+  if (!decoder) return decoder.error();
+  parts.decoder = std::move(*decoder);
+  return Reading{std::move(*bpe), std::move(pre_tokenizing->pre_tokenizer)};
+}
+
+// What transformers 5 makes of the class of Llama: vocabulary, merges, added tokens and post_processor are those of
+// tokenizer.json, everything else its own.
+Result<Reading> reading_of_llama_class(const Json& config, const std::string& where, TokenizerParts& parts) {
+  const auto add_prefix_space = json_reading::bool_or(config, "add_prefix_space", true, where);
+  if (!add_prefix_space) return add_prefix_space.error();
+  const auto is_legacy = json_reading::bool_or(config, "legacy", false, where);
+  if (!is_legacy) return is_legacy.error();
+  const PrependScheme scheme = !*add_prefix_space ? PrependScheme::kNever
+                               : *is_legacy       ? PrependScheme::kAlways
+                                                  : PrependScheme::kFirst;
+  constexpr const char* kMetaspace = "\u2581";
+  parts.normalizer = Normalizer();
+  parts.decoder = {};
+  parts.decoder.replacements = {{kMetaspace, " "}};
+  parts.decoder.has_byte_fallback = true;
+  parts.decoder.stripped_character = " ";
+  parts.decoder.stripped_count = *add_prefix_space ? 1 : 0;
+  std::vector<PreTokenizerStep> steps;
+  steps.push_back(MetaspaceStep{kMetaspace, scheme, /*is_split=*/false});
+  return Reading{{.is_byte_level = false, .has_byte_fallback = true, .fuses_unknown = true},
+                 PreTokenizer(std::move(steps))};
+}
+
+bool is_llama_class(const Json& config) {
+  const Json* name = json_reading::find(config, "tokenizer_class");
+  return name != nullptr && (*name == "LlamaTokenizer" || *name == "LlamaTokenizerFast");
 }
 
 }  // namespace
 
 Result<std::unique_ptr<const TokenizerParts>> read_tokenizer_parts(std::string_view tokenizer_json,
                                                                    std::string_view tokenizer_config_json,
-                                                                   std::string_view name) {
-  const auto json = json_reading::parse(tokenizer_json, name);
-  if (!json) return json.error();
-  auto parts = std::make_unique<TokenizerParts>();
-  const std::string model_where = std::string(name) + ": model";
-  const Json* model = json_reading::find(*json, "model");
+                                                                   std::string_view name, TokenizerClass use_of_class) {
+  auto file = parse_tokenizer_file(tokenizer_json, name);
+  if (!file) return file.error();
+  const std::string config_where = std::string(name) + " (its tokenizer_config.json)";
+  const auto config =
+      json_reading::parse(tokenizer_config_json.empty() ? std::string_view("{}") : tokenizer_config_json, config_where);
+  if (!config) return config.error();
+  const Json* model = json_reading::find(file->json, "model");
   if (model == nullptr) return malformed(name, "has no \"model\"");
-  if (auto checked = check_model(*model, model_where); !checked) return checked.error();
-  if (auto read = read_vocabulary(*model, model_where, parts->vocabulary); !read) return read.error();
+  const std::string model_where = std::string(name) + ": model";
 
-  auto normalizer = read_normalizer(*json, name);
-  if (!normalizer) return normalizer.error();
-  parts->normalizer = std::move(*normalizer);
-  if (auto read = read_added_tokens(*json, name, *parts); !read) return read.error();
-
-  auto pre_tokenizer = read_pre_tokenizer(*json, name);
-  if (!pre_tokenizer) return pre_tokenizer.error();
-  parts->pre_tokenizer = std::move(*pre_tokenizer);
-
-  const auto merges = read_merges(*model, model_where);
-  if (!merges) return merges.error();
-  const auto ignore_merges = json_reading::bool_or(*model, "ignore_merges", false, model_where);
-  if (!ignore_merges) return ignore_merges.error();
-  auto bpe = Bpe::create(parts->vocabulary, *merges, *ignore_merges);
+  auto parts = std::make_unique<TokenizerParts>();
+  auto reading = read_reading(file->json, *model, name, *parts);
+  if (reading && use_of_class == TokenizerClass::kCounts && is_llama_class(*config)) {
+    reading = reading_of_llama_class(*config, config_where, *parts);
+  }
+  if (!reading) return reading.error();
+  parts->pre_tokenizer = std::move(reading->pre_tokenizer);
+  for (const auto& [token, id] : file->vocab) {
+    if (auto added = parts->vocabulary.add(token, id); !added) return malformed(model_where, added.error().message);
+  }
+  if (auto read = read_added_tokens(file->json, name, *parts); !read) return read.error();
+  if (auto decoded = parts->vocabulary.decode_tokens(parts->decoder); !decoded) {
+    return malformed(name, decoded.error().message);
+  }
+  auto bpe = Bpe::create(parts->vocabulary, file->merges, reading->bpe);
   if (!bpe) return malformed(model_where, bpe.error().message);
   parts->bpe = std::move(*bpe);
 
-  auto post_processor = read_post_processor(*json, parts->vocabulary, name);
+  auto post_processor = read_post_processor(file->json, parts->vocabulary, name);
   if (!post_processor) return post_processor.error();
   parts->post_processor = std::move(*post_processor);
-  if (auto decoder = check_decoder(*json, name); !decoder) return decoder.error();
-  if (auto read = read_config(tokenizer_config_json, name, *parts); !read) return read.error();
+  if (auto read = read_config(*config, config_where, *parts); !read) return read.error();
   return std::unique_ptr<const TokenizerParts>(std::move(parts));
 }
 

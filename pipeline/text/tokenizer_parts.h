@@ -9,6 +9,7 @@
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/post_processor.h"
 #include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/token_decoder.h"
 #include "pipeline/text/vocabulary.h"
 
 namespace sluice {
@@ -18,9 +19,10 @@ struct TokenizerParts {
   AddedTokens added_verbatim;  // Looked for in the text as it came,
   Normalizer normalizer;
   AddedTokens added_normalized;  // and in what the normalizer made of the rest.
-  PreTokenizer pre_tokenizer{{}};
+  PreTokenizer pre_tokenizer;
   std::optional<Bpe> bpe;  // Refers to `vocabulary`, so parts do not move. Absent where there are only token ids.
   PostProcessor post_processor;
+  TokenDecoder decoder;
   std::optional<TokenId> bos_id;
   std::optional<TokenId> eos_id;
 };

@@ -34,7 +34,7 @@ std::size_t trailing_begin(std::string_view text, Predicate predicate) {
   std::size_t end = text.size();
   while (end > 0) {
     std::size_t begin = end - 1;
-    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) --begin;
+    while (begin > 0 && is_utf8_continuation(text[begin])) --begin;
     if (!predicate(next_utf8(text.substr(begin)).code_point)) break;
     end = begin;
   }

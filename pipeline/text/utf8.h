@@ -25,6 +25,11 @@ inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+
 // (Unicode 15, table 3-7).
 Utf8Step next_utf8(std::string_view bytes);
 
+// Whether a byte of valid UTF-8 continues a character.
+inline bool is_utf8_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
 bool is_valid_utf8(std::string_view bytes);
 
 // Appends `bytes` with every invalid or incomplete step replaced by U+FFFD.

@@ -1,17 +1,22 @@
 #include "pipeline/text/vocabulary.h"
 
 #include "base/check.h"
-#include "pipeline/text/byte_level.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/utf8.h"
 
 namespace sluice {
+namespace {
 
-Result<void> Vocabulary::add(std::string_view spelling, std::int64_t id) {
+constexpr std::size_t kDecodedBytesMax = 4 * kTokenizerJsonBytesMax;
+
+}  // namespace
+
+Result<void> Vocabulary::add(std::string_view spelling, std::int64_t id, Source source) {
   const auto fail = [&](const std::string& why) {
     return Error{ErrorCode::kModelLoadFailed, "token " + in_quotes(spelling) + " has id " + std::to_string(id) + why};
   };
   if (id < 0 || id >= kVocabularySizeMax) return fail(", outside 0 to " + std::to_string(kVocabularySizeMax - 1));
+  if (spelling.size() > kTokenBytesMax) return fail(" and more than " + std::to_string(kTokenBytesMax) + " bytes");
   const auto token_id = static_cast<TokenId>(id);
   if (contains(token_id)) {
     if (at(token_id).spelling == spelling) return {};
@@ -22,9 +27,35 @@ Result<void> Vocabulary::add(std::string_view spelling, std::int64_t id) {
   if (token_id >= size()) tokens_.resize(static_cast<std::size_t>(token_id) + 1);
   Token& token = tokens_[static_cast<std::size_t>(token_id)];
   token.spelling = spelling;
-  // A token with a character outside the alphabet (an added one) stands for its own text.
-  token.bytes = from_byte_level(spelling).value_or(std::string(spelling));
   token.is_used = true;
+  token.source = source;
+  return {};
+}
+
+void Vocabulary::decode_as(TokenId id, std::string spelling) {
+  SLUICE_CHECK(contains(id));
+  decoded_spellings_[id] = std::move(spelling);
+}
+
+std::string_view Vocabulary::decoded_spelling(TokenId id) const {
+  const auto other = decoded_spellings_.find(id);
+  return other == decoded_spellings_.end() ? spelling(id) : std::string_view(other->second);
+}
+
+Result<void> Vocabulary::decode_tokens(const TokenDecoder& decoder) {
+  std::size_t total_bytes = 0;
+  for (TokenId id = 0; id < size(); ++id) {
+    if (!contains(id)) continue;
+    Token& token = tokens_[static_cast<std::size_t>(id)];
+    TokenDecoder::Piece piece = decoder.piece(decoded_spelling(id));
+    total_bytes += piece.bytes.size();
+    if (total_bytes > kDecodedBytesMax) {
+      return Error{ErrorCode::kModelLoadFailed,
+                   "the tokens decode to more than " + std::to_string(kDecodedBytesMax) + " bytes"};
+    }
+    token.bytes = std::move(piece.bytes);
+    token.is_byte = piece.is_byte;
+  }
   return {};
 }
 
@@ -45,6 +76,11 @@ std::optional<TokenId> Vocabulary::id_of(std::string_view spelling) const {
   const auto entry = ids_.find(spelling);
   if (entry == ids_.end()) return std::nullopt;
   return entry->second;
+}
+
+std::optional<TokenId> Vocabulary::model_id_of(std::string_view spelling) const {
+  const auto id = id_of(spelling);
+  return id && is_of_model(*id) ? id : std::nullopt;
 }
 
 std::string in_quotes(std::string_view text) {

@@ -1,5 +1,7 @@
 // The tokens of a model: how tokenizer.json spells them, which bytes they stand for, which are special.
 //
+// Some are tokens of the model, which encoding works with; others are added tokens alone.
+//
 // Owns:       the strings. Immutable once filled.
 // Invariant:  an id has one spelling, a spelling has one id; 0 <= id < kVocabularySizeMax.
 #pragma once
@@ -12,13 +14,26 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "pipeline/text/token_decoder.h"
 
 namespace sluice {
 
+inline constexpr TokenId kNoToken = -1;
+inline constexpr std::size_t kTokenBytesMax = 4096;
+
 class Vocabulary {
  public:
-  // The same pair twice is allowed. kModelLoadFailed: an id out of range, an id or a spelling that is taken.
-  Result<void> add(std::string_view spelling, std::int64_t id);
+  enum class Source : std::uint8_t { kModel, kAdded };
+
+  // The same pair twice is allowed, and the first source counts. kModelLoadFailed: an id out of range, an id or a
+  // spelling that is taken, one of more than kTokenBytesMax.
+  Result<void> add(std::string_view spelling, std::int64_t id, Source source = Source::kModel);
+
+  // Has the token decoded as if it were spelt so, as the normalizer would. `id` has been added.
+  void decode_as(TokenId id, std::string spelling);
+
+  // Finds out what bytes the tokens stand for. kModelLoadFailed: absurdly many.
+  Result<void> decode_tokens(const TokenDecoder& decoder);
 
   // `id` has been added.
   void mark_special(TokenId id);
@@ -27,13 +42,19 @@ class Vocabulary {
   TokenId size() const { return static_cast<TokenId>(tokens_.size()); }
 
   bool contains(TokenId id) const { return id >= 0 && id < size() && at(id).is_used; }
+  bool is_of_model(TokenId id) const { return contains(id) && at(id).source == Source::kModel; }
   bool is_special(TokenId id) const { return contains(id) && at(id).is_special; }
 
   // Empty for an id that no token has.
   std::string_view spelling(TokenId id) const;
   std::string_view bytes(TokenId id) const;
+  std::string_view decoded_spelling(TokenId id) const;  // What bytes() are decoded from.
+
+  // Whether it stands for one byte of a run (TokenDecoder).
+  bool is_byte(TokenId id) const { return contains(id) && at(id).is_byte; }
 
   std::optional<TokenId> id_of(std::string_view spelling) const;
+  std::optional<TokenId> model_id_of(std::string_view spelling) const;  // Added tokens alone are left out.
 
  private:
   struct Token {
@@ -41,6 +62,8 @@ class Vocabulary {
     std::string bytes;
     bool is_used = false;
     bool is_special = false;
+    bool is_byte = false;
+    Source source = Source::kModel;
   };
   struct Hash {
     using is_transparent = void;
@@ -50,6 +73,7 @@ class Vocabulary {
   const Token& at(TokenId id) const { return tokens_[static_cast<std::size_t>(id)]; }
 
   std::vector<Token> tokens_;
+  std::unordered_map<TokenId, std::string> decoded_spellings_;  // Where it is another than the spelling.
   std::unordered_map<std::string, TokenId, Hash, std::equal_to<>> ids_;
 };
 

@@ -7,9 +7,13 @@ namespace {
 
 using Sections = std::vector<TextSection>;
 
+Sections split(const AddedTokens& tokens, std::string_view text, const std::vector<TextRange>& trusted) {
+  RegexMatcher matcher;
+  return tokens.split(text, trusted, matcher);
+}
+
 Sections split_all(const AddedTokens& tokens, std::string_view text) {
-  const std::vector<TextRange> everything = {{0, text.size()}};
-  return tokens.split(text, everything);
+  return split(tokens, text, {{0, text.size()}});
 }
 
 AddedTokens three() {
@@ -34,11 +38,10 @@ TEST_SUITE("pipeline/text/added_tokens") {
   TEST_CASE("split: a token lies wholly within one trusted range") {
     const AddedTokens tokens = three();
     const std::string_view text = "<a><b><a>";
-    CHECK(tokens.split(text, std::vector<TextRange>{}) == Sections{{{0, 9}, kNoToken}});
-    CHECK(tokens.split(text, std::vector<TextRange>{{0, 5}}) == Sections{{{0, 3}, 1}, {{3, 9}, kNoToken}});
-    CHECK(tokens.split(text, std::vector<TextRange>{{1, 9}}) ==
-          Sections{{{0, 4}, kNoToken}, {{4, 7}, 3}, {{7, 9}, kNoToken}});
-    CHECK(tokens.split(text, std::vector<TextRange>{{0, 2}, {6, 9}}) == Sections{{{0, 6}, kNoToken}, {{6, 9}, 1}});
+    CHECK(split(tokens, text, {}) == Sections{{{0, 9}, kNoToken}});
+    CHECK(split(tokens, text, {{0, 5}}) == Sections{{{0, 3}, 1}, {{3, 9}, kNoToken}});
+    CHECK(split(tokens, text, {{1, 9}}) == Sections{{{0, 4}, kNoToken}, {{4, 7}, 3}, {{7, 9}, kNoToken}});
+    CHECK(split(tokens, text, {{0, 2}, {6, 9}}) == Sections{{{0, 6}, kNoToken}, {{6, 9}, 1}});
   }
 
   TEST_CASE("split: a token takes the white space beside it where it says so") {
@@ -48,6 +51,23 @@ TEST_SUITE("pipeline/text/added_tokens") {
     CHECK(split_all(tokens, "a \u3000<l> b") == Sections{{{0, 1}, kNoToken}, {{1, 8}, 1}, {{8, 10}, kNoToken}});
     CHECK(split_all(tokens, "a <r> \n b") == Sections{{{0, 2}, kNoToken}, {{2, 8}, 2}, {{8, 9}, kNoToken}});
     CHECK(split_all(tokens, "<r> <l>") == Sections{{{0, 4}, 2}, {{4, 7}, 1}});
+  }
+
+  TEST_CASE("split: a token in white space that another takes is there all the same") {
+    AddedTokens tokens;
+    tokens.add({"<r>", 2, false, true});
+    tokens.add({"  ", 3});
+    CHECK(split_all(tokens, "<r>   b") == Sections{{{0, 6}, 2}, {{3, 5}, 3}, {{5, 7}, kNoToken}});
+  }
+
+  TEST_CASE("split: a single word is not found within a word") {
+    AddedTokens tokens;
+    tokens.add({"word", 1, false, false, true});
+    CHECK(split_all(tokens, "word") == Sections{{{0, 4}, 1}});
+    CHECK(split_all(tokens, "(word)") == Sections{{{0, 1}, kNoToken}, {{1, 5}, 1}, {{5, 6}, kNoToken}});
+    for (const std::string_view text : {"words", "\u00e9word", "word_", "word1", "word\u0301", "word\u200d"}) {
+      CHECK(split_all(tokens, text) == Sections{{{0, text.size()}, kNoToken}});
+    }
   }
 }
 

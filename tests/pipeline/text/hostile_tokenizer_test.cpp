@@ -56,7 +56,13 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
     check_refused([](Json& j) { j["model"]["vocab"]["new"] = "7"; }, "no integer");
     check_refused([](Json& j) { j["model"]["vocab"]["new"] = 7; }, "which belongs to");
     check_refused([](Json& j) { j["model"]["vocab"].erase("ab"); }, "merge 0 needs the token \"ab\"");
-    check_refused([](Json& j) { j["model"]["vocab"].erase("z"); }, "no token \"z\" for byte 122");
+    check_refused(
+        [](Json& j) {
+          j["model"]["vocab"].erase("z");
+          j["model"]["unk_token"] = "<unk>";
+        },
+        "lacks the unknown token \"<unk>\"");
+    check_refused([](Json& j) { j["model"]["vocab"][std::string(5000, 'x')] = 300; }, "more than 4096 bytes");
     check_refused([](Json& j) { j["model"]["vocab"] = Json::array(); }, "has no object \"vocab\"");
     check_refused([](Json& j) { j["model"].erase("vocab"); }, "has no object \"vocab\"");
   }
@@ -83,22 +89,64 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
     check_refused([](Json& j) { j["added_tokens"][0]["content"] = std::string(5000, 'x'); }, "5000 bytes");
     check_refused([](Json& j) { j["added_tokens"][0]["content"] = "a"; }, "and also 97");
     check_refused([](Json& j) { j["added_tokens"][0]["special"] = "yes"; }, "neither true nor false");
-    check_refused([](Json& j) { j["added_tokens"][0]["single_word"] = true; }, "single_word");
+    check_refused([](Json& j) { j["added_tokens"][0]["single_word"] = 1; }, "neither true nor false");
+    check_refused([](Json& j) { j["added_tokens"][0]["id"] = 1LL << 40; }, "outside 0 to");
     check_refused([](Json& j) { j["added_tokens"][0]["colour"] = "red"; }, "\"colour\"");
   }
 
-  TEST_CASE("from_json: a model that is no byte-level BPE is refused by name") {
+  TEST_CASE("from_json: a model, decoder or normalizer of another kind is refused by name") {
     check_refused([](Json& j) { j["model"] = 1; }, "model is no JSON object");
     check_refused([](Json& j) { j["model"]["type"] = "Unigram"; }, "\"Unigram\", which is not supported");
-    check_refused([](Json& j) { j["model"]["byte_fallback"] = true; }, "\"byte_fallback\"");
+    check_refused([](Json& j) { j["model"]["byte_fallback"] = "yes"; }, "\"byte_fallback\"");
+    check_refused([](Json& j) { j["model"]["unk_token"] = 3; }, "\"unk_token\"");
     check_refused([](Json& j) { j["model"]["dropout"] = 0.1; }, "\"dropout\"");
     check_refused([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }, "\"end_of_word_suffix\"");
     check_refused([](Json& j) { j["model"]["novelty"] = true; }, "\"novelty\"");
-    check_refused([](Json& j) { j["decoder"] = nullptr; }, "decoder is not ByteLevel");
-    check_refused([](Json& j) { j["decoder"]["type"] = "Metaspace"; }, "decoder has the type \"Metaspace\"");
-    check_refused([](Json& j) { j["normalizer"] = {{"type", "NFKC"}}; }, "normalizer has the type \"NFKC\"");
+    check_refused([](Json& j) { j["decoder"] = nullptr; }, "decoder is missing");
+    check_refused([](Json& j) { j["decoder"]["type"] = "WordPiece"; }, "decoder has the type \"WordPiece\"");
+    check_refused([](Json& j) { j["normalizer"] = {{"type", "Lowercase"}}; }, "normalizer has the type \"Lowercase\"");
+    check_refused([](Json& j) { j["normalizer"] = {{"type", "Prepend"}, {"prepend", ""}}; }, "0 bytes");
+    check_refused([](Json& j) { j["normalizer"] = {{"type", "Prepend"}}; }, "no string \"prepend\"");
+    check_refused(
+        [](Json& j) { j["normalizer"] = R"({"type": "Replace", "pattern": {"String": ""}, "content": ""})"_json; },
+        "0 bytes");
+    check_refused(
+        [](Json& j) { j["normalizer"] = R"({"type": "Replace", "pattern": {"Regex": "(a"}, "content": ""})"_json; },
+        "does not compile");
     check_refused([](Json& j) { j["normalizer"] = "NFC"; }, "normalizer is no JSON object");
     check_refused([](Json& j) { j["normalizer"] = {{"type", "Sequence"}}; }, "without the list \"normalizers\"");
+  }
+
+  TEST_CASE("from_json: bad decoders are refused") {
+    const auto with = [](std::initializer_list<Json> steps) {
+      return [list = Json(steps)](Json& j) { j["decoder"] = {{"type", "Sequence"}, {"decoders", list}}; };
+    };
+    const Json replace = R"({"type": "Replace", "pattern": {"String": "_"}, "content": " "})"_json;
+    const Json regex = R"({"type": "Replace", "pattern": {"Regex": "_"}, "content": " "})"_json;
+    const Json fuse = {{"type", "Fuse"}};
+    const Json bytes = {{"type", "ByteFallback"}};
+    const Json strip = R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})"_json;
+    const Json strip_end = R"({"type": "Strip", "content": " ", "start": 0, "stop": 1})"_json;
+    const Json strip_all = R"({"type": "Strip", "content": " ", "start": 1e99, "stop": 0})"_json;
+    check_refused(with({}), "decoder is missing");
+    check_refused(with({regex, bytes}), "is no \"String\"");
+    check_refused(with({fuse, replace}), "\"Replace\" at a place");
+    check_refused(with({bytes, bytes}), "\"ByteFallback\" at a place");
+    check_refused(with({bytes, strip}), "Strip of each token");
+    check_refused(with({fuse, strip_end}), "Strip at the end");
+    check_refused(with({fuse, strip_all}), "no number of characters");
+    check_refused(with({bytes, Json{{"type", "ByteLevel"}}}), "decoder has the type \"ByteLevel\"");
+    check_refused([](Json& j) { j["decoder"] = {{"type", "Metaspace"}, {"replacement", "ab"}}; }, "not one character");
+  }
+
+  TEST_CASE("from_json: tokens that grow without end by replacements are refused") {
+    check_refused(
+        [](Json& j) {
+          const Json grow = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(256, 'a')}};
+          j["decoder"] = {{"type", "Sequence"}, {"decoders", Json(std::vector<Json>(30, grow))}};
+          for (int i = 0; i < 3000; ++i) j["model"]["vocab"][std::string(1000, 'a') + std::to_string(i)] = 1000 + i;
+        },
+        "the tokens decode to more than");
   }
 
   TEST_CASE("from_json: a sequence nested without end is refused") {
@@ -112,9 +160,9 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
   }
 
   TEST_CASE("from_json: bad pre-tokenizers are refused") {
-    const auto with_split = [](const Json& pattern, const char* behavior, bool invert = false) {
+    const auto with_split = [](const Json& pattern, const char* behavior) {
       return [=](Json& j) {
-        const Json split = {{"type", "Split"}, {"pattern", pattern}, {"behavior", behavior}, {"invert", invert}};
+        const Json split = {{"type", "Split"}, {"pattern", pattern}, {"behavior", behavior}, {"invert", false}};
         j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array({split, j["pre_tokenizer"]})}};
       };
     };
@@ -122,19 +170,29 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
     check_refused(with_split({{"Regex", "\\p{Nonsense}"}}, "Isolated"), "does not compile");
     check_refused(with_split({{"Regex", "a{9999999}"}}, "Isolated"), "does not compile");
     check_refused(with_split({{"Regex", std::string(20000, 'a')}}, "Isolated"), "20000 bytes");
-    check_refused(with_split({{"Regex", "\\w+"}}, "Isolated"), "the escape \\w");
+    check_refused(with_split({{"Regex", "\\b"}}, "Isolated"), "the escape \\b");
     check_refused(with_split({{"Regex", 3}}, "Isolated"), "has no string \"Regex\"");
-    check_refused(with_split({{"String", " "}}, "Isolated"), "\"String\"");
-    check_refused(with_split({{"Regex", "a"}}, "Removed"), "\"Removed\"");
-    check_refused(with_split({{"Regex", "a"}}, "Isolated", true), "inverted");
-    check_refused([](Json& j) { j["pre_tokenizer"] = nullptr; }, "does not end with ByteLevel");
-    check_refused([](Json& j) { j["pre_tokenizer"]["add_prefix_space"] = true; }, "add_prefix_space");
+    check_refused(with_split({{"String", ""}}, "Isolated"), "0 bytes");
+    check_refused(with_split({{"String", "a"}, {"Regex", "a"}}, "Isolated"), "is not one of");
+    check_refused(with_split({{"Text", "a"}}, "Isolated"), "\"Text\"");
+    check_refused(with_split({{"Regex", "a"}}, "Scattered"), "behavior \"Scattered\"");
+    check_refused([](Json& j) { j["pre_tokenizer"]["add_prefix_space"] = 1; }, "add_prefix_space");
+    check_refused(
+        [](Json& j) {
+          j["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", ""}};
+        },
+        "not one character");
+    check_refused(
+        [](Json& j) {
+          j["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "often"}};
+        },
+        "prepend_scheme \"often\"");
     check_refused(
         [](Json& j) {
           const Json byte_level = j["pre_tokenizer"];
-          j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Digits"}}, byte_level}}};
+          j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Punctuation"}}, byte_level}}};
         },
-        "\"Digits\"");
+        "\"Punctuation\"");
     check_refused(
         [](Json& j) {
           const Json byte_level = j["pre_tokenizer"];
@@ -160,6 +218,12 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
     check_refused(with({1, text}, {257}), "no JSON object");
     check_refused(with({Json{{"Novelty", 1}}, text}, {257}), "unknown template piece");
     check_refused([](Json& j) { j["post_processor"] = {{"type", "TemplateProcessing"}}; }, "without \"single\"");
+    check_refused(
+        [&](Json& j) {
+          with({token, text}, {257})(j);
+          j["post_processor"]["pair"] = 3;
+        },
+        "\"pair\" is no list");
     check_refused([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }, "\"BertProcessing\"");
   }
 
@@ -169,7 +233,6 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
     check_refused_text(json, "without a text", R"({"bos_token": 3})");
     check_refused_text(json, "without a text", R"({"eos_token": {}})");
     check_refused_text(json, "which the vocabulary lacks", R"({"bos_token": "<s>"})");
-    check_refused_text(json, "does not name", R"({"tokenizer_class": "LlamaTokenizerFast"})");
   }
 
   TEST_CASE("from_json: random damage gives an error or a tokenizer, never a crash") {

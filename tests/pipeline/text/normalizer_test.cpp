@@ -5,22 +5,73 @@
 namespace sluice {
 namespace {
 
+Normalizer of(NormalizerStep step) {
+  std::vector<NormalizerStep> steps;
+  steps.push_back(std::move(step));
+  return Normalizer(std::move(steps));
+}
+
+std::string apply(const Normalizer& normalizer, std::string text) {
+  RegexMatcher matcher;
+  auto normalized = normalizer.apply({std::move(text), {}}, matcher);
+  REQUIRE(normalized.ok());
+  return normalized->text;
+}
+
 TEST_SUITE("pipeline/text/normalizer") {
   TEST_CASE("apply: NFC composes, orders marks, and leaves compatibility characters alone") {
-    const Normalizer nfc({Normalization::kNfc});
-    CHECK(*nfc.apply("cafe\u0301") == "caf\u00e9");
-    CHECK(*nfc.apply("\u1112\u1161\u11ab") == "\ud55c");
-    CHECK(*nfc.apply("a\u0301\u0323") == "\u1ea1\u0301");
-    CHECK(*nfc.apply("\ufb01") == "\ufb01");
-    CHECK(*nfc.apply("\u212b") == "\u00c5");
-    CHECK(*nfc.apply(std::string("a\0e\u0301", 5)) == std::string("a\0\u00e9", 4));
-    CHECK(nfc.apply("")->empty());
+    const Normalizer nfc = of(UnicodeForm::kNfc);
+    CHECK(apply(nfc, "cafe\u0301") == "caf\u00e9");
+    CHECK(apply(nfc, "\u1112\u1161\u11ab") == "\ud55c");
+    CHECK(apply(nfc, "a\u0301\u0323") == "\u1ea1\u0301");
+    CHECK(apply(nfc, "\ufb01") == "\ufb01");
+    CHECK(apply(nfc, "\u212b") == "\u00c5");
+    CHECK(apply(nfc, std::string("a\0e\u0301", 5)) == std::string("a\0\u00e9", 4));
+    CHECK(apply(nfc, "").empty());
+  }
+
+  TEST_CASE("apply: the other Unicode forms") {
+    CHECK(apply(of(UnicodeForm::kNfd), "\u00e9\ufb01") == "e\u0301\ufb01");
+    CHECK(apply(of(UnicodeForm::kNfkc), "e\u0301\ufb01") == "\u00e9fi");
+    CHECK(apply(of(UnicodeForm::kNfkd), "\u00e9\ufb01") == "e\u0301fi");
+  }
+
+  TEST_CASE("apply: a prefix goes before text, a replacement in place of every match") {
+    CHECK(apply(of(PrependText{"_"}), "a") == "_a");
+    CHECK(apply(of(PrependText{"_"}), "").empty());
+    CHECK(apply(of(ReplaceText{Regex::of_literal(" ").value(), "__"}), " a  b ") == "__a____b__");
+    CHECK(apply(of(ReplaceText{Regex::compile("b*").value(), "-"}), "abbc") == "-a-c-");
+  }
+
+  TEST_CASE("apply: trust follows the text through replacements") {
+    const Normalizer normalizer = of(ReplaceText{Regex::of_literal("ab").value(), "xyz"});
+    RegexMatcher matcher;
+    const auto trusted_of = [&](std::string text, std::vector<TextRange> trusted) {
+      return normalizer.apply({std::move(text), std::move(trusted)}, matcher)->trusted;
+    };
+    using Ranges = std::vector<TextRange>;
+    CHECK(trusted_of("abcab", {{0, 5}}) == Ranges{{0, 7}});
+    CHECK(trusted_of("abcab", {{2, 3}}) == Ranges{{3, 4}});
+    CHECK(trusted_of("abcab", {{0, 2}, {3, 5}}) == Ranges{{0, 3}, {4, 7}});
+    CHECK(trusted_of("abcab", {{1, 4}}) == Ranges{{3, 4}});  // Half of what was replaced is not enough.
+    CHECK(trusted_of("abcab", {{1, 2}}).empty());
+    CHECK(trusted_of("cc", {{0, 1}}) == Ranges{{0, 1}});
+    const auto prefixed = of(PrependText{"__"}).apply({"abc", {{0, 1}, {2, 3}}}, matcher);
+    CHECK(prefixed->trusted == Ranges{{0, 3}, {4, 5}});
+  }
+
+  TEST_CASE("apply: a text that grows beyond the limit is refused") {
+    const Normalizer normalizer = of(ReplaceText{Regex::of_literal("a").value(), std::string(256, 'b')});
+    RegexMatcher matcher;
+    const auto refused = normalizer.apply({std::string(kNormalizedBytesMax / 256 + 1, 'a'), {}}, matcher);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::kInvalidRequest);
   }
 
   TEST_CASE("apply: no step changes nothing") {
     const Normalizer none;
     CHECK(none.is_identity());
-    CHECK(*none.apply("cafe\u0301") == "cafe\u0301");
+    CHECK(apply(none, "cafe\u0301") == "cafe\u0301");
   }
 }
 

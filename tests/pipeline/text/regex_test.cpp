@@ -45,6 +45,29 @@ TEST_SUITE("pipeline/text/regex") {
     }
   }
 
+  TEST_CASE("find: anchors hold at every line, a literal is not an expression") {
+    CHECK(first_match("a$", "xa\nb") == TextRange{1, 2});
+    CHECK(first_match("\\s+$", "a  \n b ") == TextRange{1, 3});
+    CHECK(first_match("^b", "a\nb") == TextRange{2, 3});
+    CHECK(first_match("^", "\n", 1) == std::nullopt);
+    const auto literal = Regex::of_literal("a.(");
+    REQUIRE(literal.ok());
+    RegexMatcher matcher;
+    CHECK(*matcher.find(*literal, "axa.(", 0) == TextRange{2, 5});
+  }
+
+  TEST_CASE("find: word characters and scripts are Oniguruma's") {
+    CHECK(first_match("\\w+", " a\u0301\u203f1\u2167 ") == TextRange{1, 11});
+    CHECK(first_match("\\W", "a\u00bd") == TextRange{1, 3});
+    CHECK(first_match("[\\w-]+", "!a-b!") == TextRange{1, 4});
+    CHECK(first_match("\\p{Han}", "\u4f60") == TextRange{0, 3});
+    CHECK(first_match("\\p{Han}", "\u3001") == std::nullopt);  // Common, though used with Han.
+    CHECK(first_match("\\P{Greek}", "\u03b1a") == TextRange{2, 3});
+    CHECK(first_match("\\p{^Letter}", "a1") == TextRange{1, 2});
+    CHECK(first_match("\\p{Lowercase_Letter}", "Aa") == TextRange{1, 2});
+    CHECK(first_match("\\p{Any}", "a") == TextRange{0, 1});
+  }
+
   TEST_CASE("compile: the published pre-tokenizers are taken") {
     for (
         const std::string_view pattern :
@@ -57,10 +80,9 @@ TEST_SUITE("pipeline/text/regex") {
 
   TEST_CASE("to_pcre2_syntax: what means something else in PCRE2 is refused by name") {
     for (const std::string_view pattern :
-         {"\\w",   "\\W",   "\\b",   "\\h",     "\\v",     "\\R",       "\\X",     "\\K",
-          "\\x41", "\\1",   "\\pL",  "\\p{L",   "\\u12",   "\\",        "[a[b]]",  "[a&&b]",
-          "[]a]",  "[^]a]", "[a",    "^a",      "a$",      "(*ACCEPT)", "(?i)a",   "(?<name>a)",
-          "(?#x)", "(?R)",  "a{,3}", "a{1,3}+", "[a-\\s]", "[\\s-a]",   "\\\u00e9"}) {
+         {"[\\W]", "\\p{L1}",    "\\b",   "\\h",  "\\v",    "\\R",     "\\X",     "\\K",     "\\x41",   "\\1",
+          "\\pL",  "\\p{L",      "\\u12", "\\",   "[a[b]]", "[a&&b]",  "[]a]",    "[^]a]",   "[a",      "(*ACCEPT)",
+          "(?i)a", "(?<name>a)", "(?#x)", "(?R)", "a{,3}",  "a{1,3}+", "[a-\\s]", "[\\s-a]", "\\\u00e9"}) {
       CAPTURE(pattern);
       const auto translated = to_pcre2_syntax(pattern);
       REQUIRE_FALSE(translated.ok());

@@ -6,12 +6,14 @@
 
 #include "tests/pipeline/text/storyteller.h"
 #include "tests/support/paths.h"
+#include "tests/support/temp_directory.h"
 
 namespace sluice {
 namespace {
 
 using test::Json;
 using test::storyteller;
+using namespace nlohmann::literals;
 using Ids = std::vector<TokenId>;
 
 constexpr EncodeOptions kPlain{.add_special_tokens = false, .parse_special_tokens = false};
@@ -131,12 +133,41 @@ TEST_SUITE("pipeline/text/tokenizer") {
     CHECK(tokenizer->eos_id() == eos);
   }
 
-  TEST_CASE("from_json: the Llama class adds what its flags say, whatever the template") {
+  TEST_CASE("from_json: the template of tokenizer.json counts, whatever flags tokenizer_config.json has") {
     Json json = test::byte_tokenizer_json();
     const TokenId bos = test::add_token(json, "<s>");
     const auto tokenizer =
         test::load(json, R"({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "bos_token": "<s>"})");
-    CHECK(*tokenizer->encode("a") == Ids{bos, 'a'});
+    CHECK(*tokenizer->encode("a") == Ids{'a'});
+    CHECK(tokenizer->bos_id() == bos);
+  }
+
+  TEST_CASE("load: the Llama class counts only in a directory of a tokenizer alone") {
+    Json json = test::byte_tokenizer_json({{"a", "b"}});
+    json["model"]["vocab"]["\u2581"] = json["model"]["vocab"].size();
+    test::TempDirectory directory;
+    directory.write("tokenizer.json", json.dump());
+    directory.write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer", "legacy": true})");
+    const auto alone = Tokenizer::load(directory.path());
+    REQUIRE(alone.ok());
+    const TokenId metaspace = *(*alone)->id_of("\u2581");
+    CHECK(*(*alone)->encode("ab ab") == Ids{metaspace, 256, metaspace, 256});
+    CHECK((*alone)->decode(*(*alone)->encode("ab ab")) == "ab ab");
+    directory.write("config.json", "{}");
+    const auto of_model = Tokenizer::load(directory.path());
+    REQUIRE(of_model.ok());
+    CHECK(*(*of_model)->encode("ab ab") == Ids{256, ' ', 256});
+  }
+
+  TEST_CASE("encode: a legacy Llama tokenizer finds normalized tokens in trusted parts of a mixed text") {
+    Json json = test::byte_tokenizer_json();
+    json["normalizer"] = R"({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "_"},
+                             {"type": "Replace", "pattern": {"String": " "}, "content": "_"}]})"_json;
+    const TokenId token = test::add_token(json, "<t>", /*is_special=*/true, /*is_normalized=*/true);
+    const auto tokenizer = test::load(json);
+    const std::vector<TextSegment> segments = {{"x", false}, {" <t>", true}, {"y <t>", false}};
+    CHECK(*tokenizer->encode_segments(segments, false) == Ids{'_', 'x', token, 'y', '_', '<', 't', '>'});
+    CHECK(*tokenizer->encode("<t>", kParsing) == Ids{token});
   }
 
   TEST_CASE("encode: threads share one tokenizer") {
