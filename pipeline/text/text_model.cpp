@@ -28,6 +28,13 @@ Result<TextModel> load_text_model(const std::filesystem::path& model_dir, const 
                               : has_config   ? Tokenizer::load(model_dir)
                                              : load_tokenizer_alone(model_dir);
   if (!tokenizer) return std::move(tokenizer).error();
+  // Rows without a token are common (padding), added tokens without a row exist: they are refused in prompts.
+  if ((*tokenizer)->model_vocab_size() > limits.vocab_size) {
+    return Error{ErrorCode::kModelLoadFailed,
+                 (model_dir / "tokenizer.json").string() + " has token ids up to " +
+                     std::to_string((*tokenizer)->model_vocab_size() - 1) + ", the model's vocabulary ends at " +
+                     std::to_string(limits.vocab_size - 1) + ": they are not of one model"};
+  }
   if (!has_tokenizer) return TextModel{std::move(*tokenizer), no_chat_template(kNoTokenizer), limits};
   if (!has_config) {
     return TextModel{std::move(*tokenizer), no_chat_template("this model has no chat template; send text or token ids"),

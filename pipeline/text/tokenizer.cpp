@@ -161,6 +161,10 @@ TokenId Tokenizer::vocab_size() const {
   return parts_->vocabulary.size();
 }
 
+TokenId Tokenizer::model_vocab_size() const {
+  return parts_->vocabulary.model_size();
+}
+
 bool Tokenizer::contains(TokenId id) const {
   return parts_->vocabulary.contains(id);
 }

@@ -76,6 +76,9 @@ class Tokenizer {
   // One more than the largest token id; ids in between may be unused.
   TokenId vocab_size() const;
 
+  // The same without added tokens: what ordinary text can give.
+  TokenId model_vocab_size() const;
+
   bool contains(TokenId id) const;
 
   // The bytes that a token stands for, possibly part of a UTF-8 character, and what the decoder makes them from. Empty

@@ -1,5 +1,8 @@
 #include "pipeline/text/vocabulary.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "base/check.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/utf8.h"
@@ -8,6 +11,11 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kDecodedBytesMax = 4 * kTokenizerJsonBytesMax;
+
+std::uint32_t hash_of(std::string_view spelling) {
+  const std::uint64_t hash = std::hash<std::string_view>{}(spelling);
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32));
+}
 
 }  // namespace
 
@@ -22,13 +30,18 @@ Result<void> Vocabulary::add(std::string_view spelling, std::int64_t id, Source 
     if (at(token_id).spelling == spelling) return {};
     return fail(", which belongs to " + in_quotes(at(token_id).spelling));
   }
-  const auto [entry, is_new] = ids_.emplace(spelling, token_id);
-  if (!is_new) return fail(" and also " + std::to_string(entry->second));
+  if ((num_spellings_ + 1) * 2 > slots_.size()) grow_slots();
+  const std::uint32_t hash = hash_of(spelling);
+  Slot& slot = slots_[slot_of(spelling, hash)];
+  if (slot.id != kNoToken) return fail(" and also " + std::to_string(slot.id));
+  slot = {hash, token_id};
+  ++num_spellings_;
   if (token_id >= size()) tokens_.resize(static_cast<std::size_t>(token_id) + 1);
   Token& token = tokens_[static_cast<std::size_t>(token_id)];
   token.spelling = spelling;
   token.is_used = true;
   token.source = source;
+  if (source == Source::kModel) model_size_ = std::max(model_size_, token_id + 1);
   return {};
 }
 
@@ -72,10 +85,26 @@ std::string_view Vocabulary::bytes(TokenId id) const {
   return contains(id) ? std::string_view(at(id).bytes) : std::string_view();
 }
 
+std::size_t Vocabulary::slot_of(std::string_view spelling, std::uint32_t hash) const {
+  std::size_t i = hash & (slots_.size() - 1);
+  while (slots_[i].id != kNoToken && (slots_[i].hash != hash || at(slots_[i].id).spelling != spelling)) {
+    i = (i + 1) & (slots_.size() - 1);
+  }
+  return i;
+}
+
+void Vocabulary::grow_slots() {
+  std::vector<Slot> old(slots_.empty() ? 16 : slots_.size() * 2);
+  old.swap(slots_);
+  for (const Slot& slot : old) {
+    if (slot.id != kNoToken) slots_[slot_of(at(slot.id).spelling, slot.hash)] = slot;
+  }
+}
+
 std::optional<TokenId> Vocabulary::id_of(std::string_view spelling) const {
-  const auto entry = ids_.find(spelling);
-  if (entry == ids_.end()) return std::nullopt;
-  return entry->second;
+  if (slots_.empty()) return std::nullopt;
+  const TokenId id = slots_[slot_of(spelling, hash_of(spelling))].id;
+  return id == kNoToken ? std::nullopt : std::optional(id);
 }
 
 std::optional<TokenId> Vocabulary::model_id_of(std::string_view spelling) const {

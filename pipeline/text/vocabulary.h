@@ -41,6 +41,9 @@ class Vocabulary {
   // One more than the largest id.
   TokenId size() const { return static_cast<TokenId>(tokens_.size()); }
 
+  // The same of the model's tokens alone.
+  TokenId model_size() const { return model_size_; }
+
   bool contains(TokenId id) const { return id >= 0 && id < size() && at(id).is_used; }
   bool is_of_model(TokenId id) const { return contains(id) && at(id).source == Source::kModel; }
   bool is_special(TokenId id) const { return contains(id) && at(id).is_special; }
@@ -58,23 +61,31 @@ class Vocabulary {
 
  private:
   struct Token {
-    std::string spelling;
-    std::string bytes;
     bool is_used = false;
     bool is_special = false;
     bool is_byte = false;
     Source source = Source::kModel;
+    std::string spelling;
+    std::string bytes;
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  // Of an open-addressing table from spellings to ids, small enough for the cache: loading looks up every part of every
+  // merge.
+  struct Slot {
+    std::uint32_t hash = 0;
+    TokenId id = kNoToken;  // Free if kNoToken.
   };
 
   const Token& at(TokenId id) const { return tokens_[static_cast<std::size_t>(id)]; }
 
+  // The slot of the spelling, or the free one where it would go. There are slots.
+  std::size_t slot_of(std::string_view spelling, std::uint32_t hash) const;
+  void grow_slots();
+
   std::vector<Token> tokens_;
+  std::vector<Slot> slots_;  // A power of two, at most half full.
+  std::size_t num_spellings_ = 0;
+  TokenId model_size_ = 0;
   std::unordered_map<TokenId, std::string> decoded_spellings_;  // Where it is another than the spelling.
-  std::unordered_map<std::string, TokenId, Hash, std::equal_to<>> ids_;
 };
 
 // A string from a file, fit for an error message: quoted, shortened, control characters replaced.

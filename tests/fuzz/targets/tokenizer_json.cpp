@@ -1,5 +1,7 @@
 // A tokenizer.json, and what an accepted one does with a text.
+#include "pipeline/text/detokenizer.h"
 #include "pipeline/text/tokenizer.h"
+#include "pipeline/text/utf8.h"
 #include "tests/fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -11,6 +13,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SLUICE_CHECK_GE(id, 0);
     SLUICE_CHECK_LT(id, (*tokenizer)->vocab_size());
   }
-  (*tokenizer)->decode(*ids);
+  // All at once and streamed are the same, also with the bytes of a fallback.
+  for (const bool skip_special : {true, false}) {
+    sluice::Detokenizer detokenizer(**tokenizer, skip_special);
+    std::string streamed;
+    for (const sluice::TokenId id : *ids) streamed += detokenizer.push(id).text;
+    streamed += detokenizer.finish().text;
+    SLUICE_CHECK(streamed == (*tokenizer)->decode(*ids, skip_special));
+    SLUICE_CHECK(sluice::is_valid_utf8(streamed));
+  }
   return 0;
 }

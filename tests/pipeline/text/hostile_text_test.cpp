@@ -91,6 +91,26 @@ TEST_SUITE("pipeline/text/hostile_text") {
     }
   }
 
+  TEST_CASE("encode: a megabyte for a tokenizer of characters, whether it can be parted or not") {
+    for (const bool is_joined : {false, true}) {
+      Json json = test::byte_tokenizer_json({{"\u2581", "a"}, {"a", "b"}});
+      json["model"]["vocab"]["\u2581"] = 500;
+      json["model"]["vocab"]["\u2581a"] = 501;
+      if (is_joined) {
+        json["model"]["merges"].push_back({"b", "\u2581"});
+        json["model"]["vocab"]["b\u2581"] = 502;
+      }
+      json["model"]["byte_fallback"] = true;
+      json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"split", false}};
+      json["decoder"] = {{"type", "Metaspace"}, {"replacement", "\u2581"}};
+      const auto tokenizer = test::load(json);
+      const std::string text = "ab" + repeated(" abb", kMegabyte);
+      const auto ids = tokenizer->encode(text, {.add_special_tokens = false});
+      REQUIRE(ids.ok());
+      CHECK((tokenizer->decode(*ids) == text));
+    }
+  }
+
   TEST_CASE("encode: an expression that backtracks without end is stopped with an error") {
     Json json = test::byte_tokenizer_json();
     const Json split = {{"type", "Split"}, {"pattern", {{"Regex", "(a|a|aa)+(?=b)"}}}, {"behavior", "Isolated"}};

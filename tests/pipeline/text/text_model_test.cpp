@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "pipeline/text/detokenizer.h"
+#include "tests/pipeline/text/storyteller.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_directory.h"
 
@@ -63,6 +64,30 @@ TEST_SUITE("pipeline/text/text_model") {
     const auto malformed = load_text_model(directory.path(), kLimits, TextFiles::kOptional);
     REQUIRE_FALSE(malformed.ok());
     CHECK(malformed.error().code == ErrorCode::kModelLoadFailed);
+  }
+
+  TEST_CASE("load_text_model: a tokenizer with more tokens than the model has rows is refused, padded rows are not") {
+    const auto refused = load_text_model(kDemoModel, {.vocab_size = 4095, .context_tokens = 64}, TextFiles::kRequired);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::kModelLoadFailed);
+    CHECK(refused.error().message.find(
+              "tokenizer.json has token ids up to 4095, the model's vocabulary ends at 4094") != std::string::npos);
+    CHECK(load_text_model(kDemoModel, {.vocab_size = 4224, .context_tokens = 64}, TextFiles::kRequired).ok());
+  }
+
+  TEST_CASE("load_text_model: an added token without a row is refused in prompts") {
+    test::TempDirectory directory;
+    nlohmann::json json = test::byte_tokenizer_json();
+    const TokenId added = test::add_token(json, "<s>");
+    directory.write("tokenizer.json", json.dump());
+    const auto text =
+        load_text_model(directory.path(), {.vocab_size = added, .context_tokens = 64}, TextFiles::kOptional);
+    REQUIRE(text.ok());
+    CHECK(refusal(*text, "s").message == "accepted");
+    const auto ids =
+        encode_prompt("<s>", {.parse_special_tokens = true}, *text->tokenizer, *text->chat_template, text->limits);
+    REQUIRE_FALSE(ids.ok());
+    CHECK(ids.error().message == "prompt has the token id 256, the vocabulary ends at 255");
   }
 
   TEST_CASE("load_text_model: more ids than a tokenizer can have are refused") {
