@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -22,21 +23,77 @@ Error too_long() {
   return {ErrorCode::kInvalidRequest, "text normalizes to more than " + std::to_string(kNormalizedBytesMax) + " bytes"};
 }
 
-Result<void> apply_step(UnicodeForm form, TrustedText& text, RegexMatcher&) {
-  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-  if (std::all_of(text.text.begin(), text.text.end(), is_ascii)) return {};
-  utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.text.data()),
-                   static_cast<utf8proc_ssize_t>(text.text.size()), &mapped, options_of(form));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(mapped, &std::free);
+struct CodePoints {
+  char32_t first = 0;
+  char32_t last = 0;
+};
+
+// Ranges without any character that NFC changes, orders, or composes with the one before. Far from all of these: common
+// scripts, so that most texts need no more than a look.
+constexpr std::array<CodePoints, 13> kStableInNfc = {{{0x0, 0x2FF},
+                                                      {0x400, 0x482},
+                                                      {0x48A, 0x52F},
+                                                      {0x5D0, 0x5EA},
+                                                      {0x621, 0x64A},
+                                                      {0x2010, 0x205E},
+                                                      {0x20A0, 0x20BF},
+                                                      {0x2500, 0x27FF},
+                                                      {0x3000, 0x3029},
+                                                      {0x3041, 0x3096},
+                                                      {0x30A1, 0x30FA},
+                                                      {0x4E00, 0x9FFF},
+                                                      {0xAC00, 0xD7A3}}};
+
+bool is_stable_in_nfc(char32_t c) {
+  if (c <= kStableInNfc[0].last) return true;
+  return std::any_of(kStableInNfc.begin() + 1, kStableInNfc.end(),
+                     [c](const CodePoints& range) { return c >= range.first && c <= range.last; });
+}
+
+Result<std::string> mapped(std::string_view text, UnicodeForm form) {
+  utf8proc_uint8_t* result = nullptr;
+  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                             static_cast<utf8proc_ssize_t>(text.size()), &result, options_of(form));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(result, &std::free);
   if (size < 0) {
     return Error{ErrorCode::kInvalidRequest, std::string("text cannot be normalized: ") + utf8proc_errmsg(size)};
   }
-  const std::string_view changed(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
-  if (changed == text.text) return {};
+  return std::string(reinterpret_cast<const char*>(result), static_cast<std::size_t>(size));
+}
+
+// A stable character begins anew: only the one before an unstable one can be composed with it.
+Result<std::string> to_nfc(std::string_view text) {
+  std::string composed;
+  std::size_t done = 0;   // Everything before is in `composed`.
+  std::size_t begin = 0;  // Of the last stable character.
+  for (std::size_t at = 0; at < text.size();) {
+    Utf8Step step = next_utf8(text.substr(at));
+    if (is_stable_in_nfc(step.code_point)) {
+      begin = at;
+      at += step.size_bytes;
+      continue;
+    }
+    while (at < text.size()) {
+      step = next_utf8(text.substr(at));
+      if (is_stable_in_nfc(step.code_point)) break;
+      at += step.size_bytes;
+    }
+    composed += text.substr(done, begin - done);
+    auto unstable = mapped(text.substr(begin, at - begin), UnicodeForm::kNfc);
+    if (!unstable) return unstable;
+    composed += *unstable;
+    done = at;
+    begin = at;
+  }
+  return composed + std::string(text.substr(done));
+}
+
+Result<void> apply_step(UnicodeForm form, TrustedText& text, RegexMatcher&) {
+  auto changed = form == UnicodeForm::kNfc ? to_nfc(text.text) : mapped(text.text, form);
+  if (!changed) return changed.error();
+  if (*changed == text.text) return {};
   const bool is_all_trusted = text.trusted == std::vector<TextRange>{{0, text.text.size()}};
-  text.text = changed;
+  text.text = std::move(*changed);
   text.trusted.clear();
   if (is_all_trusted) text.trusted.push_back({0, text.text.size()});
   return {};

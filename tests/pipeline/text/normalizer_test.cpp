@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "base/random.h"
+
 namespace sluice {
 namespace {
 
@@ -28,6 +30,25 @@ TEST_SUITE("pipeline/text/normalizer") {
     CHECK(apply(nfc, "\u212b") == "\u00c5");
     CHECK(apply(nfc, std::string("a\0e\u0301", 5)) == std::string("a\0\u00e9", 4));
     CHECK(apply(nfc, "").empty());
+  }
+
+  TEST_CASE("apply: NFC of a whole text is that of its decomposition, wherever its characters change") {
+    const std::vector<std::string> characters = {"a",      "e",      "\u00e9", "\u0301", "\u0323", "\u00c5",
+                                                 "\u212b", "\u1100", "\u1161", "\u11a8", "\uac00", "\uac01",
+                                                 "\u304b", "\u3099", "\u304c", "\u0627", "\u0653", "\u0622",
+                                                 "\u0415", "\u0308", "\u0401", "\u4f60", "\uf900", "\u2126"};
+    const Normalizer nfc = of(UnicodeForm::kNfc);
+    const Normalizer nfd = of(UnicodeForm::kNfd);
+    SplitMix64 random(8);
+    for (int round = 0; round < 3000; ++round) {
+      std::string text;
+      for (auto size = random.below(9); size > 0; --size) text += characters[random.below(characters.size())];
+      // Composed anew from what is decomposed and in order, also with an unstable character before all.
+      CHECK(apply(nfc, apply(nfd, text)) == apply(nfc, text));
+      CHECK(apply(nfc, "\u2126" + apply(nfd, text)) == apply(nfc, "\u2126" + text));
+      CHECK(apply(nfd, apply(nfc, text)) == apply(nfd, text));
+      CHECK(apply(nfc, apply(nfc, text)) == apply(nfc, text));
+    }
   }
 
   TEST_CASE("apply: the other Unicode forms") {
