@@ -1,6 +1,15 @@
 #include "base/messages/client.h"
 
+#include <algorithm>
+
 namespace sluice {
+
+bool is_chat_role(std::string_view role) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !role.empty() && role.size() <= 64 && std::all_of(role.begin(), role.end(), fits);
+}
 
 std::string_view to_string(FinishReason reason) {
   switch (reason) {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,13 +39,35 @@ struct Hello {
 };
 
 struct ChatMessage {
-  std::string role;     // "system", "user", "assistant"
+  std::string role;     // "system", "user", "assistant", "tool", ...: is_chat_role().
   std::string content;  // UTF-8
+  // A JSON object of what else the chat template sees of the message: tool_calls, tool_call_id, name,
+  // reasoning_content, and content where it is null or a list of parts. Empty: nothing.
+  std::string fields;
 
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 
-using Prompt = std::variant<std::string, std::vector<TokenId>, std::vector<ChatMessage>>;
+// 1 to 64 letters, digits, "_" and "-". Which of them a chat template takes is its own affair.
+bool is_chat_role(std::string_view role);
+
+struct ChatPrompt {
+  ChatPrompt() = default;
+  ChatPrompt(std::vector<ChatMessage> chat_messages,
+             std::string template_variables = {})  // NOLINT: a chat is a prompt.
+      : messages(std::move(chat_messages)), variables(std::move(template_variables)) {}
+
+  std::size_t size() const { return messages.size(); }  // As of the other kinds of prompts.
+
+  std::vector<ChatMessage> messages;
+  // A JSON object of what else the chat template sees: tools, documents, and variables of its own such as
+  // enable_thinking. Empty: nothing.
+  std::string variables;
+
+  friend bool operator==(const ChatPrompt&, const ChatPrompt&) = default;
+};
+
+using Prompt = std::variant<std::string, std::vector<TokenId>, ChatPrompt>;
 
 struct LogitBias {
   TokenId token = 0;

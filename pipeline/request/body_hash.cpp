@@ -41,12 +41,14 @@ void encode(const Prompt& prompt, Encoding& out) {
   out.number(prompt.index());
   if (const auto* text = std::get_if<std::string>(&prompt)) out.text(*text);
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) out.tokens(*ids);
-  if (const auto* chat = std::get_if<std::vector<ChatMessage>>(&prompt)) {
-    out.number(chat->size());
-    for (const ChatMessage& message : *chat) {
+  if (const auto* chat = std::get_if<ChatPrompt>(&prompt)) {
+    out.number(chat->messages.size());
+    for (const ChatMessage& message : chat->messages) {
       out.text(message.role);
       out.text(message.content);
+      out.text(message.fields);
     }
+    out.text(chat->variables);
   }
 }
 

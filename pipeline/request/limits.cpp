@@ -77,22 +77,28 @@ Result<void> check_prompt_ids(const std::vector<TokenId>& ids, const RequestLimi
   return {};
 }
 
-Result<void> check_prompt_chat(const std::vector<ChatMessage>& chat, const RequestLimits& limits) {
+Result<void> check_prompt_chat(const ChatPrompt& prompt, const RequestLimits& limits) {
+  const std::vector<ChatMessage>& chat = prompt.messages;
   if (chat.empty()) return invalid("prompt has no chat messages");
   if (chat.size() > limits.chat_messages_max) {
     return invalid("prompt has ", chat.size(), " chat messages, limit ", limits.chat_messages_max);
   }
-  std::size_t total_bytes = 0;
+  std::size_t total_bytes = prompt.variables.size();
+  if (auto size = check_size("variables of the chat template", prompt.variables, limits.prompt_bytes_max); !size) {
+    return size;
+  }
+  if (auto utf8 = check_utf8("variables of the chat template", prompt.variables); !utf8) return utf8;
   for (std::size_t i = 0; i < chat.size(); ++i) {
     const ChatMessage& message = chat[i];
-    if (message.role != "system" && message.role != "user" && message.role != "assistant") {
-      return invalid("role of chat message ", i, " must be system, user or assistant");
+    if (!is_chat_role(message.role)) {
+      return invalid("role of chat message ", i, " must be 1 to 64 letters, digits, - and _");
     }
-    total_bytes += message.role.size() + message.content.size();
+    total_bytes += message.role.size() + message.content.size() + message.fields.size();
     if (total_bytes > limits.prompt_bytes_max) {
       return invalid("chat messages 0 to ", i, " have ", total_bytes, " bytes, limit ", limits.prompt_bytes_max);
     }
     if (auto utf8 = check_utf8("content of chat message " + std::to_string(i), message.content); !utf8) return utf8;
+    if (auto utf8 = check_utf8("fields of chat message " + std::to_string(i), message.fields); !utf8) return utf8;
   }
   return {};
 }
@@ -100,7 +106,7 @@ Result<void> check_prompt_chat(const std::vector<ChatMessage>& chat, const Reque
 Result<void> check_prompt(const Prompt& prompt, const RequestLimits& limits) {
   if (const auto* text = std::get_if<std::string>(&prompt)) return check_prompt_text(*text, limits);
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) return check_prompt_ids(*ids, limits);
-  return check_prompt_chat(std::get<std::vector<ChatMessage>>(prompt), limits);
+  return check_prompt_chat(std::get<ChatPrompt>(prompt), limits);
 }
 
 Result<void> check_stops(const Generate& generate, const RequestLimits& limits) {

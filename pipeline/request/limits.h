@@ -15,7 +15,7 @@ namespace sluice {
 
 struct RequestLimits {
   std::uint32_t vocabulary_tokens = 0;  // Token ids lie in [0, this); 0: not known, only negative ids are refused.
-  std::uint32_t prompt_bytes_max = 1u << 22;   // Of a text, or of all chat contents and roles together.
+  std::uint32_t prompt_bytes_max = 1u << 22;   // Of a text, or of all texts of a chat together.
   std::uint32_t prompt_tokens_max = 1u << 20;  // Of a prompt given as ids.
   std::uint32_t chat_messages_max = 4096;
   std::uint32_t max_tokens_max = 1u << 20;

@@ -11,9 +11,11 @@ std::uint64_t bytes_of(const std::string& text) {
   return text.size();
 }
 
-std::uint64_t bytes_of(const std::vector<ChatMessage>& messages) {
-  std::uint64_t bytes = 0;
-  for (const ChatMessage& message : messages) bytes += message.role.size() + message.content.size();
+std::uint64_t bytes_of(const ChatPrompt& chat) {
+  std::uint64_t bytes = chat.variables.size();
+  for (const ChatMessage& message : chat.messages) {
+    bytes += message.role.size() + message.content.size() + message.fields.size();
+  }
   return bytes;
 }
 

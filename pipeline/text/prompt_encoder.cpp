@@ -10,9 +10,9 @@ Error invalid(const std::string& why) {
   return {ErrorCode::kInvalidRequest, why};
 }
 
-Result<std::vector<TokenId>> encode_chat(const std::vector<ChatMessage>& messages, EncodeOptions options,
-                                         const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
-  auto segments = chat_template.render(messages, /*add_generation_prompt=*/true);
+Result<std::vector<TokenId>> encode_chat(const ChatPrompt& chat, EncodeOptions options, const Tokenizer& tokenizer,
+                                         const ChatTemplate& chat_template) {
+  auto segments = chat_template.render(chat, /*add_generation_prompt=*/true);
   if (!segments) return segments.error();
   if (options.parse_special_tokens) {
     for (TextSegment& segment : *segments) segment.is_trusted = true;
@@ -26,8 +26,8 @@ Result<std::vector<TokenId>> encode_any(const Prompt& prompt, EncodeOptions opti
     if (text->empty()) return invalid("the prompt is empty");
     return tokenizer.encode(*text, options);
   }
-  if (const auto* messages = std::get_if<std::vector<ChatMessage>>(&prompt)) {
-    return encode_chat(*messages, options, tokenizer, chat_template);
+  if (const auto* chat = std::get_if<ChatPrompt>(&prompt)) {
+    return encode_chat(*chat, options, tokenizer, chat_template);
   }
   return std::get<std::vector<TokenId>>(prompt);
 }

@@ -69,7 +69,7 @@ TEST_SUITE("e2e/bad_requests") {
     bad.add("prompt[2] is 4096, the vocabulary has 4096 tokens", [](Generate& g) { g.prompt = Ids{1, 2, 4096}; });
     bad.add("prompt[0] is 2147483647", [](Generate& g) { g.prompt = Ids{0x7FFFFFFF}; });
     bad.add("prompt[1] is -1", [](Generate& g) { g.prompt = Ids{0, -1}; });
-    bad.add("role of chat message 1", [](Generate& g) { g.prompt = Chat{{"user", "a"}, {"tool", "b"}}; });
+    bad.add("role of chat message 1", [](Generate& g) { g.prompt = Chat{{"user", "a"}, {"a tool", "b"}}; });
     bad.add("role of chat message 0", [](Generate& g) { g.prompt = Chat{{"", "a"}}; });
     bad.add("content of chat message 0 is not UTF-8", [](Generate& g) { g.prompt = Chat{{"user", "\x80"}}; });
     bad.add("prompt has 4097 chat messages, limit 4096", [](Generate& g) { g.prompt = Chat(4097, {"user", "a"}); });

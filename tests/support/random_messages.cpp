@@ -66,8 +66,8 @@ Prompt RandomMessages::prompt() {
     case 1: return tokens();
     default: {
       std::vector<ChatMessage> chat(below(4));
-      for (auto& message : chat) message = {text(), text()};
-      return chat;
+      for (auto& message : chat) message = {text(), text(), coin() ? text() : ""};
+      return ChatPrompt(std::move(chat), coin() ? text() : "");
     }
   }
 }

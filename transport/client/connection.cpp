@@ -32,9 +32,9 @@ std::size_t content_bytes(const ClientMessage& message) {
   if (const auto* text = std::get_if<std::string>(&generate->prompt)) return bytes + text->size();
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&generate->prompt))
     return bytes + ids->size() * sizeof(TokenId);
-  for (const ChatMessage& one : std::get<std::vector<ChatMessage>>(generate->prompt)) {
-    bytes += one.role.size() + one.content.size();
-  }
+  const auto& chat = std::get<ChatPrompt>(generate->prompt);
+  bytes += chat.variables.size();
+  for (const ChatMessage& one : chat.messages) bytes += one.role.size() + one.content.size() + one.fields.size();
   return bytes;
 }
 

@@ -9,10 +9,11 @@ namespace {
 void write_chat_message(const ChatMessage& message, wire::ChatMessage::Builder builder) {
   builder.setRole(as_text(message.role));
   builder.setContent(as_text(message.content));
+  if (!message.fields.empty()) builder.setFields(as_text(message.fields));
 }
 
 ChatMessage read_chat_message(const wire::ChatMessage::Reader& reader, Reading&) {
-  return {read_text(reader.getRole()), read_text(reader.getContent())};
+  return {read_text(reader.getRole()), read_text(reader.getContent()), read_text(reader.getFields())};
 }
 
 void write_logit_bias(const LogitBias& bias, wire::LogitBias::Builder builder) {
@@ -82,10 +83,11 @@ void write(const Prompt& prompt, wire::Prompt::Builder builder) {
     builder.initTokenIds(0);  // Chooses the member also where the list is empty.
     write_numbers(*ids, [&](capnp::uint count) { return builder.initTokenIds(count); });
   } else {
+    const auto& chat = std::get<ChatPrompt>(prompt);
     builder.initChat(0);
     write_structs(
-        std::get<std::vector<ChatMessage>>(prompt), [&](capnp::uint count) { return builder.initChat(count); },
-        write_chat_message);
+        chat.messages, [&](capnp::uint count) { return builder.initChat(count); }, write_chat_message);
+    if (!chat.variables.empty()) builder.setChatVariables(as_text(chat.variables));
   }
 }
 
@@ -93,7 +95,9 @@ Prompt read(const wire::Prompt::Reader& reader, Reading& reading) {
   switch (reader.which()) {
     case wire::Prompt::TEXT: return read_text(reader.getText());
     case wire::Prompt::TOKEN_IDS: return read_numbers<TokenId>(reader.getTokenIds());
-    case wire::Prompt::CHAT: return read_structs<ChatMessage>(reader.getChat(), reading, read_chat_message);
+    case wire::Prompt::CHAT:
+      return ChatPrompt(read_structs<ChatMessage>(reader.getChat(), reading, read_chat_message),
+                        read_text(reader.getChatVariables()));
   }
   reading.fail(ErrorCode::kUnsupportedVersion,
                "prompt is of kind " + std::to_string(reader.which()) + ", which this version does not know");
@@ -225,9 +229,11 @@ FinishReason read(wire::FinishReason reason, Reading& reading) {
 std::size_t estimate_bytes(const Prompt& prompt) {
   if (const auto* text = std::get_if<std::string>(&prompt)) return padded_bytes(text->size() + 1);
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) return padded_bytes(ids->size() * sizeof(TokenId));
-  std::size_t bytes = 8;
-  for (const ChatMessage& message : std::get<std::vector<ChatMessage>>(prompt)) {
-    bytes += 16 + padded_bytes(message.role.size() + 1) + padded_bytes(message.content.size() + 1);
+  const auto& chat = std::get<ChatPrompt>(prompt);
+  std::size_t bytes = 8 + padded_bytes(chat.variables.size() + 1);
+  for (const ChatMessage& message : chat.messages) {
+    bytes += 24 + padded_bytes(message.role.size() + 1) + padded_bytes(message.content.size() + 1) +
+             padded_bytes(message.fields.size() + 1);
   }
   return bytes;
 }

@@ -73,11 +73,13 @@ struct Prompt {
     tokenIds @1 :List(Int32);      # 1 or more, each inside the model's vocabulary; taken as they are.
     chat @2 :List(ChatMessage);    # 1 or more; rendered with the model's chat template.
   }
+  chatVariables @3 :Text;          # With chat: a JSON object of what else the template sees (tools, ...).
 }
 
 struct ChatMessage {
-  role @0 :Text;     # "system", "user" or "assistant".
+  role @0 :Text;     # "system", "user", "assistant", "tool", ...: 1 to 64 letters, digits, "-" and "_".
   content @1 :Text;  # UTF-8.
+  fields @2 :Text;   # A JSON object of what else the template sees of the message (tool_calls, ...); empty: nothing.
 }
 
 struct SamplingParams {

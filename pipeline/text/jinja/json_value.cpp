@@ -68,6 +68,7 @@ class ValueBuilder {
   }
 
   bool add(Value value) {
+    if (++num_values_ > kJsonValuesMax) return fail("has too many values");
     if (open_.empty()) {
       whole_ = std::move(value);
     } else if (open_.back().is_object) {
@@ -79,6 +80,7 @@ class ValueBuilder {
   }
 
   bool is_trusted_;
+  std::size_t num_values_ = 0;
   std::string error_;
   std::vector<Level> open_;
   Value whole_;

@@ -11,9 +11,10 @@
 namespace sluice::jinja {
 
 inline constexpr int kJsonDepthMax = 64;
+inline constexpr std::size_t kJsonValuesMax = std::size_t{1} << 18;
 
-// kInvalidRequest: malformed, deeper than kJsonDepthMax, or with an integer beyond 64 bits. The error begins with
-// `name`.
+// kInvalidRequest: malformed, deeper than kJsonDepthMax, more than kJsonValuesMax values, or an integer beyond 64 bits.
+// The error begins with `name`.
 Result<Value> value_of_json(std::string_view json, std::string_view name, bool is_trusted);
 
 }  // namespace sluice::jinja

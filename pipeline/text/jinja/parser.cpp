@@ -31,7 +31,7 @@ class Parser {
   Block block(std::initializer_list<std::string_view> ends) {
     const TokenStream::Level level(tokens_);
     Block statements;
-    const int begin_line = tokens_.line();
+    const int begin_line = tokens_.previous_line();
     while (!tokens_.error()) {
       if (tokens_.is(TokenKind::kEnd)) {
         if (ends.size() > 0) {

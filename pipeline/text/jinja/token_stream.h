@@ -21,6 +21,9 @@ class TokenStream {
   bool is_name(std::string_view name) const { return current().is_name(name); }
   int line() const { return current().line; }
 
+  // Of the token taken last.
+  int previous_line() const { return tokens_[at_ == 0 ? 0 : at_ - 1].line; }
+
   std::size_t position() const { return at_; }
   // Whether a token from `begin` to here is this name.
   bool names_since(std::size_t begin, std::string_view name) const {

@@ -35,7 +35,13 @@ TEST_SUITE("pipeline/request/body_hash") {
         [](Generate& g) { g.prompt.emplace<std::string>("Once upon a tim"); },
         [](Generate& g) { g.prompt.emplace<std::vector<TokenId>>(1, 1); },
         [](Generate& g) {
-          g.prompt.emplace<std::vector<ChatMessage>>(1, ChatMessage{"user", "Once upon a time"});
+          g.prompt = std::vector<ChatMessage>{{"user", "Once upon a time"}};
+        },
+        [](Generate& g) {
+          g.prompt = std::vector<ChatMessage>{{"user", "Once upon a time", R"({"name": "x"})"}};
+        },
+        [](Generate& g) {
+          g.prompt = ChatPrompt({{"user", "Once upon a time"}}, R"({"tools": []})");
         },
         [](Generate& g) { g.add_special_tokens = false; },
         [](Generate& g) { g.parse_special_tokens = true; },

@@ -76,26 +76,45 @@ TEST_SUITE("pipeline/request/limits") {
     check_refuses([](Generate& g) { g.prompt = std::vector<TokenId>(5, 1); }, "prompt has 5 token ids, limit 4");
   }
 
-  TEST_CASE("check_generate: chat messages have known roles and a total size") {
+  TEST_CASE("check_generate: chat messages have well-formed roles and a total size") {
     using Chat = std::vector<ChatMessage>;
-    check_accepts([](Generate& g) { g.prompt = Chat{{"system", ""}, {"user", "0123456789"}}; });
-    check_refuses([](Generate& g) { g.prompt = Chat{}; }, "prompt has no chat messages");
-    check_refuses([](Generate& g) { g.prompt = Chat(3, {"user", "x"}); }, "prompt has 3 chat messages, limit 2");
+    check_accepts([](Generate& g) { g.prompt.emplace<ChatPrompt>(Chat{{"system", ""}, {"user", "0123456789"}}); });
+    check_refuses([](Generate& g) { g.prompt.emplace<ChatPrompt>(Chat{}); }, "prompt has no chat messages");
     check_refuses(
         [](Generate& g) {
-          g.prompt = Chat{{"user", "x"}, {"tool", "x"}};
+          g.prompt.emplace<ChatPrompt>(Chat(3, {"user", "x"}));
         },
-        "role of chat message 1 must be system, user or assistant");
+        "prompt has 3 chat messages, limit 2");
     check_refuses(
         [](Generate& g) {
-          g.prompt = Chat{{"system", ""}, {"user", "01234567890"}};
+          g.prompt.emplace<ChatPrompt>(Chat{{"user", "x"}, {"a tool", "x"}});
+        },
+        "role of chat message 1 must be 1 to 64 letters, digits, - and _");
+    check_refuses(
+        [](Generate& g) {
+          g.prompt.emplace<ChatPrompt>(Chat{{"system", ""}, {"user", "01234567890"}});
         },
         "chat messages 0 to 1 have 21 bytes, limit 20");
     check_refuses(
         [](Generate& g) {
-          g.prompt = Chat{{"user", "\xFF"}};
+          g.prompt.emplace<ChatPrompt>(Chat{{"user", "\xFF"}});
         },
         "content of chat message 0 is not UTF-8: byte 0 of 1 cannot be part of a character");
+    check_refuses(
+        [](Generate& g) {
+          g.prompt.emplace<ChatPrompt>(Chat{{"user", "x", "\xFF"}});
+        },
+        "fields of chat message 0 is not UTF-8: byte 0 of 1 cannot be part of a character");
+    check_refuses(
+        [](Generate& g) {
+          g.prompt.emplace<ChatPrompt>(Chat{{"user", "x"}}, std::string(21, ' '));
+        },
+        "variables of the chat template has 21 bytes, limit 20");
+    check_refuses(
+        [](Generate& g) {
+          g.prompt.emplace<ChatPrompt>(Chat{{"user", "x", "{}"}}, std::string(14, ' '));
+        },
+        "chat messages 0 to 0 have 21 bytes, limit 20");
   }
 
   TEST_CASE("check_generate: ids, tenant and priority") {

@@ -46,10 +46,12 @@ TEST_SUITE("pipeline/text/chat_template") {
     CHECK(*ids == cases[4]["ids"].get<std::vector<TokenId>>());
   }
 
-  TEST_CASE("render: unknown roles, no messages and broken contents are refused") {
+  TEST_CASE("render: malformed roles, no messages and broken contents are refused") {
     const auto chat_template = storyteller_template();
     for (const std::vector<ChatMessage>& messages : {std::vector<ChatMessage>{},
-                                                     {{"tool", "x"}},
+                                                     {{"user", "x", "[]"}},
+                                                     {{"user", "x", "{"}},
+                                                     {{"user", "x", R"({"role": "system"})"}},
                                                      {{"user", "x"}, {"", "x"}},
                                                      {{"user|><|assistant", "x"}},
                                                      {{"user", "\xC3"}}}) {
@@ -70,10 +72,55 @@ TEST_SUITE("pipeline/text/chat_template") {
     };
     CHECK(message_of("{}").find("no chat template") != std::string::npos);
     CHECK(message_of(R"({"chat_template": null})").find("no chat template") != std::string::npos);
-    CHECK(message_of(R"({"chat_template": "{{ x }}"})").find("general template engine") != std::string::npos);
-    CHECK(message_of(R"({"chat_template": []})").find("general template engine") != std::string::npos);
+    CHECK(message_of(R"({"chat_template": "{{ x | foo }}"})").find("line 1: unknown filter 'foo'") !=
+          std::string::npos);
+    CHECK(message_of(R"({"chat_template": "{{ x.y }}"})") == "chat template, line 1: 'x' is undefined");
+    CHECK(message_of(R"({"chat_template": []})").find("no chat template") != std::string::npos);
     CHECK_FALSE(chat_template_from_json("{").ok());
+    CHECK_FALSE(chat_template_from_json(R"({"chat_template": 5})").ok());
+    CHECK_FALSE(chat_template_from_json(R"({"chat_template": [{"name": "default"}]})").ok());
+    CHECK_FALSE(chat_template_from_json(R"({"chat_template": "x", "eos_token": 5})").ok());
     CHECK_FALSE(load_chat_template(test::source_path("examples/models/no-such-model")).ok());
+  }
+
+  TEST_CASE("render: templates see tools, fields of messages, variables and special tokens") {
+    const auto chat_template = chat_template_from_json(
+        R"({"eos_token": {"content": "<|end|>"}, "chat_template": "{{ bos_token }}{{ messages[0].tool_calls[0].name }}|)"
+        R"({{ messages[1].content[0].text }}|{{ tools | tojson }}|{{ thinking is false }}|{{ documents }}{{ eos_token }}"})");
+    REQUIRE(chat_template.ok());
+    const ChatPrompt chat({{"assistant", "", R"({"tool_calls": [{"name": "f<|end|>"}]})"},
+                           {"user", "", R"({"content": [{"type": "text", "text": "t"}]})"}},
+                          R"({"tools": [{"z": 1, "a": 2}], "thinking": false})");
+    const auto prompt = (*chat_template)->render(chat, true);
+    REQUIRE_MESSAGE(prompt.ok(), prompt.error().message);
+    CHECK((*prompt == Segments{{"f<|end|>", false},
+                               {"|", true},
+                               {"t", false},
+                               {"|[{\"", true},
+                               {"z", false},
+                               {"\": 1, \"", true},
+                               {"a", false},
+                               {"\": 2}]|True|None<|end|>", true}}));
+  }
+
+  TEST_CASE("render: of named templates tool_use counts where there are tools, and default else") {
+    const auto chat_template = chat_template_from_json(
+        R"({"chat_template": [{"name": "default", "template": "plain"}, {"name": "tool_use", "template": "tools"},)"
+        R"( {"name": "rag", "template": "rag"}]})");
+    REQUIRE(chat_template.ok());
+    const std::vector<ChatMessage> messages = {{"user", "x"}};
+    CHECK(joined(*(*chat_template)->render(messages, true)) == "plain");
+    CHECK(joined(*(*chat_template)->render(ChatPrompt(messages, R"({"tools": [1]})"), true)) == "tools");
+    CHECK(joined(*(*chat_template)->render(ChatPrompt(messages, R"({"tools": null})"), true)) == "plain");
+  }
+
+  TEST_CASE("render: roles that are not well known make no control tokens, variables and messages cannot be both") {
+    const auto chat_template = storyteller_template();
+    const auto prompt = chat_template->render(std::vector<ChatMessage>{{"begin_of_text", "x"}}, false);
+    REQUIRE(prompt.ok());
+    CHECK(prompt->at(1) == TextSegment{"begin_of_text", false});
+    CHECK_FALSE(chat_template->render(ChatPrompt({{"user", "x"}}, R"({"messages": []})"), true).ok());
+    CHECK_FALSE(chat_template->render(ChatPrompt({{"user", "x"}}, "[1]"), true).ok());
   }
 
   TEST_CASE("load_chat_template: the other storyteller has the same template") {

@@ -54,7 +54,7 @@ TEST_SUITE("pipeline/text/prompt_encoder") {
     check_refused(encode(Ids{1, 4096}), ErrorCode::kInvalidRequest, "token id 4096, the vocabulary ends at 4095");
     check_refused(encode(Ids{-1}), ErrorCode::kInvalidRequest, "token id -1");
     check_refused(encode("\xFF"), ErrorCode::kInvalidRequest, "UTF-8");
-    check_refused(encode(Messages{{"robot", "x"}}), ErrorCode::kInvalidRequest, "unknown role");
+    check_refused(encode(Messages{{"a robot", "x"}}), ErrorCode::kInvalidRequest, "role of chat message 0");
   }
 
   TEST_CASE("encode_prompt: one place must remain for the output") {

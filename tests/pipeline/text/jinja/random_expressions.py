@@ -108,7 +108,8 @@ def _part(random, depth):
                               "{{ loop.cycle('p', 'q') }}", "{% if loop.index > 1 %}{% break %}{% endif %}",
                               "{% if loop.first %}{% continue %}{% endif %}", "{{ loop.changed(x) }}"])
         iterable = random.choice(["l", "d", "s", "range(3)", "t", "m", "nope"])
-        return (tag(f"for {name} in {iterable}{condition}") + loop + body() + random.choice(["", tag("else") + body()]) + tag("endfor"))
+        otherwise = random.choice(["", tag("else") + body()])
+        return tag(f"for {name} in {iterable}{condition}") + loop + body() + otherwise + tag("endfor")
     if kind == 6:
         return tag("set ns = namespace(v=1)") + tag("for i in range(2)") + tag("set ns.v = ns.v + i") + body() \
             + tag("endfor") + "{{ ns.v }}"

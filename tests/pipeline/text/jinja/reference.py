@@ -1,4 +1,4 @@
-"""Chat templates as Hugging Face transformers renders them: jinja2 in its sandbox, with the same options and functions."""
+"""Chat templates as Hugging Face transformers renders them: jinja2 in its sandbox, with the same options."""
 
 import json
 
