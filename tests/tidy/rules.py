@@ -54,6 +54,11 @@ LAYERS = {
     "examples": (("base/", "pipeline/", "transport/", "actors/", "examples/"), ()),
 }
 
+# Folders that could be lifted out as libraries of their own: what they may include, tests aside.
+SELF_CONTAINED = {
+    "pipeline/text/jinja/": ("base/", "pipeline/text/jinja/", "pipeline/text/utf8.h"),
+}
+
 # Third-party headers that only one folder (and its tests) may include.
 CONFINED = (
     (re.compile(r"caf/"), "CAF", ("actors/", "benchmarks/")),
@@ -82,6 +87,10 @@ def check_layers(tree):
             if is_ours and allowed and not name.startswith(allowed + exceptions):
                 yield Finding(file.path, line, "layers",
                               f"{file.top_folder}/ may not include \"{name}\": it knows {', '.join(allowed)} only")
+            for folder, known in SELF_CONTAINED.items():
+                if is_ours and file.path.startswith(folder) and not name.startswith(known):
+                    yield Finding(file.path, line, "layers",
+                                  f"{folder} is a library of its own and may not include \"{name}\"")
             for pattern, library, owners in CONFINED:
                 folders = owners + tuple("tests/" + owner for owner in owners)
                 if pattern.match(name) and not file.path.startswith(folders):

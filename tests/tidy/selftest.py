@@ -26,6 +26,9 @@ EXAMPLES = {
     "layers": [
         ({"base/a.h": HEADER + '#include "pipeline/x.h"\n', "pipeline/x.h": HEADER}, "base/ may not include",
          {"pipeline/a.h": HEADER + '#include "base/x.h"\n', "base/x.h": HEADER}),
+        ({"pipeline/text/jinja/a.h": HEADER + '#include "pipeline/text/x.h"\n', "pipeline/text/x.h": HEADER},
+         "a library of its own",
+         {"pipeline/text/jinja/a.h": HEADER + '#include "pipeline/text/utf8.h"\n', "pipeline/text/utf8.h": HEADER}),
         ({"transport/a.h": HEADER + '#include "pipeline/x.h"\n', "pipeline/x.h": HEADER}, "transport/ may not include",
          {"actors/a.h": HEADER + '#include "pipeline/x.h"\n', "pipeline/x.h": HEADER}),
         ({"actors/a.h": HEADER + '#include "kernels/x.h"\n', "kernels/x.h": HEADER}, "actors/ may not include",
