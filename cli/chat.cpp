@@ -21,6 +21,7 @@ namespace {
 
 struct ChatOptions {
   RequestOptions common;
+  TemplateFlags chat_template;
   std::optional<std::string> system;
 };
 
@@ -30,8 +31,8 @@ struct ChatOptions {
 // Invariant:  a turn that fails leaves the history as it was.
 class Conversation {
  public:
-  Conversation(transport::Client client, const ChatOptions& options, Generate request)
-      : client_(std::move(client)), options_(options), request_(std::move(request)) {
+  Conversation(transport::Client client, const ChatOptions& options, Generate request, std::string variables)
+      : client_(std::move(client)), options_(options), request_(std::move(request)), variables_(std::move(variables)) {
     reset();
   }
 
@@ -46,7 +47,7 @@ class Conversation {
     std::vector<ChatMessage> messages = history_;
     messages.push_back({"user", line});
     request_.request_id = "turn-" + std::to_string(++turns_);
-    request_.prompt = messages;
+    request_.prompt = ChatPrompt(messages, variables_);
     std::string answer;
     Result<Finished> finished = client_.generate(
         request_,
@@ -68,6 +69,7 @@ class Conversation {
   transport::Client client_;
   const ChatOptions& options_;
   Generate request_;
+  std::string variables_;  // Of the chat template.
   std::vector<ChatMessage> history_;
   std::uint64_t turns_ = 0;
 };
@@ -114,6 +116,11 @@ ExitCode converse(Conversation& conversation) {
 }
 
 ExitCode run_chat(const ChatOptions& options) {
+  Result<std::string> variables = template_variables(options.chat_template);
+  if (!variables.ok()) {
+    report(variables.error());
+    return kExitUsage;
+  }
   const std::atomic<bool>& interrupted = interrupt_flag();
   Result<transport::Client> client = connect_engine(options.common, "sluice-chat");
   if (!client.ok()) return interrupted ? kExitInterrupted : report(client.error());
@@ -122,7 +129,7 @@ ExitCode run_chat(const ChatOptions& options) {
     report(request.error());
     return kExitUsage;
   }
-  Conversation conversation(std::move(client).value(), options, std::move(request).value());
+  Conversation conversation(std::move(client).value(), options, std::move(request).value(), *variables);
   return converse(conversation);
 }
 
@@ -133,6 +140,7 @@ then the exit code is that of the last message that failed.
 
 Examples:
   sluice chat --system "You tell short stories."
+  sluice chat --tools tools.json --var enable_thinking=false
   printf 'Tell me a story.\nAnd another one.\n' | sluice chat --greedy -n 100)";
 
 }  // namespace
@@ -141,6 +149,7 @@ void add_chat(CLI::App& app, ExitCode& exit_code) {
   CLI::App* verb = app.add_subcommand("chat", "Talk with a running engine, using the model's chat template");
   const auto options = std::make_shared<ChatOptions>();
   verb->add_option("--system", options->system, "System message at the start of the conversation");
+  add_template_flags(*verb, options->chat_template);
   add_request_options(*verb, options->common);
   verb->footer(kFooter);
   verb->callback([options, &exit_code] { exit_code = run_chat(*options); });

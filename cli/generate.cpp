@@ -27,6 +27,7 @@ struct GenerateOptions {
   RequestOptions common;
   std::string prompt;               // "-": standard input.
   std::vector<TokenId> prompt_ids;  // Instead of text.
+  TemplateFlags chat_template;
   std::optional<std::string> system;
   bool is_chat = false;
   bool no_special_tokens = false;
@@ -36,15 +37,17 @@ struct GenerateOptions {
   std::string trace_file;
 };
 
-Prompt prompt_of(const GenerateOptions& options) {
-  if (!options.prompt_ids.empty()) return options.prompt_ids;
+Result<Prompt> prompt_of(const GenerateOptions& options) {
+  if (!options.prompt_ids.empty()) return Prompt(options.prompt_ids);
+  Result<std::string> variables = template_variables(options.chat_template);
+  if (!variables.ok()) return variables.error();
   std::string text = options.prompt;
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  if (!options.is_chat && !options.system) return text;
+  if (!options.is_chat && !options.system && variables->empty()) return Prompt(std::move(text));
   std::vector<ChatMessage> messages;
   if (options.system) messages.push_back({"system", *options.system});
   messages.push_back({"user", std::move(text)});
-  return messages;
+  return Prompt(ChatPrompt(std::move(messages), std::move(*variables)));
 }
 
 // Writes one piece of output as the flags want it; says whether anyone still reads.
@@ -107,7 +110,12 @@ ExitCode run_generate(const GenerateOptions& options) {
     return kExitUsage;
   }
   request->request_id = "generate";
-  request->prompt = prompt_of(options);
+  Result<Prompt> prompt = prompt_of(options);
+  if (!prompt.ok()) {
+    report(prompt.error());
+    return kExitUsage;
+  }
+  request->prompt = *std::move(prompt);
   request->add_special_tokens = !options.no_special_tokens;
   request->trace = !options.trace_file.empty();
 
@@ -151,6 +159,7 @@ void add_generate(CLI::App& app, ExitCode& exit_code) {
   prompt->require_option(1);
   verb->add_flag("--chat", options->is_chat, "The prompt is a user's message, put into the model's chat template");
   verb->add_option("--system", options->system, "System message before it (implies --chat)");
+  add_template_flags(*verb, options->chat_template);
   verb->add_flag("--no-special-tokens", options->no_special_tokens, "Do not add a begin-of-text token to the prompt");
   verb->add_flag("--json", options->json, "One JSON object per message instead of text");
   verb->add_flag("--token-ids", options->token_ids, "Print token ids instead of text");

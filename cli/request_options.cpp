@@ -1,10 +1,13 @@
 #include "cli/request_options.h"
 
 #include <charconv>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 namespace sluice::cli {
 namespace {
@@ -13,6 +16,7 @@ constexpr const char* kSampling = "Sampling (what is not given is the model's de
 constexpr const char* kOutput = "Length and end";
 constexpr const char* kLogprobs = "Log-probabilities";
 constexpr const char* kService = "Service";
+constexpr const char* kTemplate = "Chat template";
 
 void add_sampling_flags(CLI::App& verb, SamplingFlags& flags) {
   verb.add_flag("--greedy", flags.greedy, "The most likely token each time; same as --temperature 0")->group(kSampling);
@@ -28,6 +32,18 @@ void add_sampling_flags(CLI::App& verb, SamplingFlags& flags) {
   verb.add_option("--frequency-penalty", flags.frequency_penalty, "-2 to 2")->group(kSampling);
   verb.add_option("--logit-bias", flags.logit_bias, "ID:BIAS, repeatable; -100 to 100")->group(kSampling);
   verb.add_option("--choice", flags.choice, "Which of several continuations of one seed")->group(kSampling);
+}
+
+// The variable that "NAME=VALUE" sets.
+Result<void> set_variable(nlohmann::ordered_json& variables, const std::string& flag) {
+  const std::size_t equals = flag.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return Error{ErrorCode::kInvalidRequest, "--var must be NAME=VALUE, not '" + flag + "'"};
+  }
+  const std::string value = flag.substr(equals + 1);
+  auto parsed = nlohmann::ordered_json::parse(value, nullptr, /*allow_exceptions=*/false);
+  variables[flag.substr(0, equals)] = parsed.is_discarded() ? nlohmann::ordered_json(value) : std::move(parsed);
+  return {};
 }
 
 void add_output_flags(CLI::App& verb, Generate& request) {
@@ -99,6 +115,31 @@ void add_request_options(CLI::App& verb, RequestOptions& options) {
   verb.add_option("--seed", options.seed, "Same seed, same text; drawn and reported if absent")->group(kSampling);
   add_output_flags(verb, options.request);
   add_service_flags(verb, options);
+}
+
+void add_template_flags(CLI::App& verb, TemplateFlags& flags) {
+  verb.add_option("--tools", flags.tools_file, "File with a JSON list of the tools that the model may call")
+      ->group(kTemplate);
+  verb.add_option("--var", flags.variables,
+                  "NAME=VALUE, repeatable; a variable of the chat template: enable_thinking=false")
+      ->group(kTemplate);
+}
+
+Result<std::string> template_variables(const TemplateFlags& flags) {
+  auto variables = nlohmann::ordered_json::object();
+  if (!flags.tools_file.empty()) {
+    std::ifstream file(flags.tools_file);
+    if (!file) return Error{ErrorCode::kNotFound, "cannot read " + flags.tools_file};
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    auto tools = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!tools.is_array()) return Error{ErrorCode::kInvalidRequest, flags.tools_file + " is no JSON list"};
+    variables["tools"] = std::move(tools);
+  }
+  for (const std::string& flag : flags.variables) {
+    if (auto set = set_variable(variables, flag); !set) return set.error();
+  }
+  if (variables.empty()) return std::string();
+  return variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 Result<transport::Client> connect_engine(const RequestOptions& options, const std::string& client_name) {

@@ -32,6 +32,12 @@ struct SamplingFlags {
   std::vector<std::string> logit_bias;  // "ID:BIAS"
 };
 
+// What a chat template sees besides the messages.
+struct TemplateFlags {
+  std::string tools_file;              // A JSON list, as chat APIs take it.
+  std::vector<std::string> variables;  // "NAME=VALUE"; a VALUE that is JSON is taken as such, else as text.
+};
+
 struct RequestOptions {
   std::string connect = "tcp://127.0.0.1:5555";
   std::uint32_t connect_timeout_ms = 5000;
@@ -44,6 +50,13 @@ struct RequestOptions {
 
 // Adds the flags to a verb; `options` outlives it.
 void add_request_options(CLI::App& verb, RequestOptions& options);
+
+// Adds the flags of verbs that chat.
+void add_template_flags(CLI::App& verb, TemplateFlags& flags);
+
+// ChatPrompt.variables as the flags say. kNotFound, kInvalidRequest: a file that cannot be read, or is no JSON list; a
+// variable without a name.
+Result<std::string> template_variables(const TemplateFlags& flags);
 
 // Connects to the engine as the flags say.
 Result<transport::Client> connect_engine(const RequestOptions& options, const std::string& client_name);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/cli/program.h"
+#include "tests/support/temp_directory.h"
 #include "tests/transport/client/scripted_engine.h"
 
 namespace sluice {
@@ -126,6 +127,30 @@ TEST_SUITE("cli/engine_verbs") {
     CHECK(requests[3].prompt == Prompt(std::vector<ChatMessage>{{"user", "Hi"}}));
   }
 
+  TEST_CASE("generate and chat: tools and variables go to the chat template, in their order") {
+    const test::TempDirectory directory;
+    const std::string tools = (directory.path() / "tools.json").string();
+    std::ofstream(tools) << R"([{"z": 1, "a": "\u00e9"}])";
+    test::ScriptedEngine engine(tell_story);
+    const std::string address = engine.address();
+    const std::vector<std::string> flags = {"--tools", tools, "--var", "enable_thinking=false", "--var", "d=26 Jul"};
+    std::vector<std::string> generate = {"generate", "--connect", address, "-p", "Hi"};
+    generate.insert(generate.end(), flags.begin(), flags.end());
+    CHECK(test::run_program(generate).exit_code == 0);
+    std::vector<std::string> chat = {"chat", "--connect", address};
+    chat.insert(chat.end(), flags.begin(), flags.end());
+    CHECK(test::run_program(chat, "Hi\n").exit_code == 0);
+    CHECK(test::run_program({"generate", "--connect", address, "-p", "Hi", "--var", "x"}).exit_code == 2);
+    CHECK(test::run_program({"chat", "--connect", address, "--tools", "/no/such/file"}).exit_code == 2);
+    engine.stop();
+
+    const std::string variables = R"({"tools":[{"z":1,"a":"é"}],"enable_thinking":false,"d":"26 Jul"})";
+    const std::vector<Generate> requests = requests_of(engine);
+    REQUIRE(requests.size() == 2);
+    CHECK(requests[0].prompt == Prompt(ChatPrompt({{"user", "Hi"}}, variables)));
+    CHECK(requests[1].prompt == Prompt(ChatPrompt({{"user", "Hi"}}, variables)));
+  }
+
   TEST_CASE("generate: Ctrl-C cancels the request and exits with 130") {
     test::ScriptedEngine engine(tell_endless_story);
     test::Program program({"generate", "--connect", engine.address(), "-p", "x"});
@@ -189,7 +214,7 @@ TEST_SUITE("cli/engine_verbs") {
     test::ScriptedEngine engine([](const ClientMessage& message) -> Answers {
       const auto* request = std::get_if<Generate>(&message);
       if (request == nullptr) return tell_story(message);
-      if (std::get<std::vector<ChatMessage>>(request->prompt).back().content != "bad") return tell_story(message);
+      if (std::get<ChatPrompt>(request->prompt).messages.back().content != "bad") return tell_story(message);
       return {Failed{request->request_id, {ErrorCode::kPromptTooLong, "the prompt is too long"}}};
     });
     const test::Outcome outcome = test::run_program({"chat", "--connect", engine.address()}, "bad\ngood\n");
