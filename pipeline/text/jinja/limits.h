@@ -7,7 +7,7 @@
 namespace sluice::jinja {
 
 struct Limits {
-  std::uint64_t steps_max = 5'000'000;                       // Nodes evaluated, plus one for each 512 bytes touched.
+  std::uint64_t steps_max = 5'000'000;                       // Nodes evaluated, plus one for each 128 bytes touched.
   std::size_t allocated_bytes_max = std::size_t{256} << 20;  // All values ever made by one rendering together.
   std::size_t output_bytes_max = std::size_t{32} << 20;
   int depth_max = 600;  // Of evaluation: nested expressions, blocks and macro calls.

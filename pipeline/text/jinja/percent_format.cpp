@@ -36,7 +36,10 @@ class PercentFormat {
       at_ = percent;
       if (at_ < bytes_.size()) conversion();
     }
-    const bool uses_all = used_ >= count() || arguments_.is_dict() || (arguments_.is(Kind::kTuple) && count() == 0);
+    // As in Python: what can be asked for items, and is neither a tuple nor a string, may hold more than is used.
+    const bool may_hold_more =
+        arguments_.is_dict() || arguments_.is(Kind::kList) || arguments_.is(Kind::kRange) || arguments_.is_undefined();
+    const bool uses_all = used_ >= count() || may_hold_more;
     if (!uses_all) return run_.fail("not all arguments converted during string formatting");
     return run_.make_text(std::move(out_));
   }

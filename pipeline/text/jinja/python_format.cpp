@@ -132,7 +132,9 @@ void append_str(Run& run, const Value& value, Text& out) {
   switch (value.kind()) {
     case Kind::kUndefined: return;
     case Kind::kText:
-      if (run.allocate(value.as_text().size())) out.append(value.as_text());
+      if (run.allocate(value.as_text().size() + value.as_text().pieces().size() * sizeof(Piece))) {
+        out.append(value.as_text());
+      }
       return;
     default: append_repr(run, value, out);
   }

@@ -5,7 +5,7 @@
 namespace sluice::jinja {
 namespace {
 
-constexpr std::size_t kBytesPerStep = 512;
+constexpr std::size_t kBytesPerStep = 128;
 constexpr std::size_t kObjectBytes = 256;  // What one takes, roughly.
 
 }  // namespace

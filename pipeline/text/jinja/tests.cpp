@@ -91,7 +91,8 @@ Value compares_as(Run& run, const Value& subject, const Bound& arguments) {
 template <bool kIsUpper>
 Value is_of_case(Run& run, const Value& subject, const Bound& arguments) {
   const Operation* method = find_operation(text_methods(), kIsUpper ? "isupper" : "islower");
-  return method->function(run, text_of(run, subject), arguments);
+  const Value text = text_of(run, subject);
+  return run.has_failed() ? Value() : method->function(run, text, arguments);
 }
 
 Value is_filter(Run&, const Value& subject, const Bound&) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "pipeline/text/jinja/access.h"
 #include "pipeline/text/jinja/code_points.h"
 #include "pipeline/text/jinja/filters.h"
 #include "pipeline/text/jinja/json_format.h"
@@ -150,13 +151,16 @@ Value center(Run& run, const Value& subject, const Bound& arguments) {
 }
 
 Value truncate(Run& run, const Value& subject, const Bound& arguments) {
-  const Text text = str_of(run, subject);
+  const auto size = length_of(subject);
+  if (!size) return run.fail("truncate: '" + std::string(type_name(subject)) + "' has no length");
   const std::int64_t length = arguments.integer(run, 0, 255);
   const Text end = arguments.text(run, 2) == nullptr ? Text("...", true) : *arguments.text(run, 2);
   const auto end_length = static_cast<std::int64_t>(end.count_code_points());
   const std::int64_t leeway = arguments.integer(run, 3, 5);
   if (length < end_length || leeway < 0) return run.fail("truncate: the length is too small");
-  if (static_cast<std::int64_t>(text.count_code_points()) <= length + leeway) return run.make_text(text);
+  if (static_cast<std::int64_t>(*size) <= length + leeway) return subject;
+  if (!subject.is_text()) return run.fail("truncate: not a string: '" + std::string(type_name(subject)) + "'");
+  const Text& text = subject.as_text();
   Text out = text.slice(0, offset_of(text.bytes(), static_cast<std::size_t>(length - end_length)));
   if (!arguments.flag(1, false)) {
     const std::size_t space = out.bytes().rfind(' ');

@@ -106,6 +106,7 @@ const Value* Dict::find_hashed(const std::string& hashed) const {
 
 std::optional<std::string> hash_key(const Value& value) {
   switch (value.kind()) {
+    case Kind::kUndefined: return "u";
     case Kind::kNone: return "n";
     case Kind::kBool:
     case Kind::kInt: return "i" + std::to_string(value.as_int());

@@ -35,7 +35,7 @@ TEST_SUITE("pipeline/text/jinja/hostile") {
 
   TEST_CASE("hostile: huge strings and lists are refused before they are made") {
     check_ends("{{ 'a' * 999999999999 }}", "repeated too often");
-    check_ends("{{ [0] * 20000000 }}", kBytes);
+    check_ends("{{ [0] * 20000000 }}", "more than");
     check_ends("{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
                kBytes);
     check_ends(
