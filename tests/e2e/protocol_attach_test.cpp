@@ -136,7 +136,7 @@ TEST_SUITE("e2e/protocol_attach") {
     client.wait_for_tokens("a", 5);
     for (int i = 0; i < 4; ++i) {
       Generate other = request;
-      if (i == 0) other.prompt = "Something else";
+      if (i == 0) other.prompt.emplace<std::string>("Something else");
       if (i == 1) other.max_tokens = kLength + 1;
       if (i == 2) other.seed = 2;
       if (i == 3) other.stop = {"x"};
