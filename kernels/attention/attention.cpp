@@ -21,16 +21,8 @@ void check_cache(const KvCacheView& cache) {
   SLUICE_CHECK_LE(layout.head_dim, KvCacheLayout::kMaxHeadDim);
 }
 
-// Returns the tokens of all entries.
 std::size_t check_entries(std::span<const AttentionEntry> entries, const KvCacheLayout& layout) {
-  std::size_t tokens = 0;
-  for (const AttentionEntry& entry : entries) {
-    const std::size_t end = std::size_t{entry.first_position} + entry.num_tokens;
-    if (entry.num_tokens != 0) SLUICE_CHECK_GE(entry.block_table.size() * layout.block_tokens, end);
-    for (BlockId block : entry.block_table) SLUICE_CHECK_LT(std::size_t{block.value}, layout.num_blocks);
-    tokens += entry.num_tokens;
-  }
-  return tokens;
+  return kernels::check_entries(entries, layout.num_blocks, layout.block_tokens);
 }
 
 AttentionCache raw_cache(const KvCacheView& cache) {
