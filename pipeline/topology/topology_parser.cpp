@@ -56,7 +56,9 @@ std::vector<Field<ModelTopology>> model_fields() {
           choice<M, DType>("compute", &M::compute, {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}}),
           choice<M, WeightsKind>(
               "weights", &M::weights,
-              {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}})};
+              {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}}),
+          choice<M, ExpertSplit>("experts", &M::experts,
+                                 {{"by_width", ExpertSplit::kByWidth}, {"by_expert", ExpertSplit::kByExpert}})};
 }
 
 std::vector<Field<IngressTopology>> ingress_fields() {

@@ -7,7 +7,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = sluice::fuzz::as_text(data, size);
   if (const auto config = sluice::parse_model_config(text); config.ok()) {
-    SLUICE_CHECK_GT(sluice::weights_bytes(*config, 0, config->num_hidden_layers, true, true, sluice::DType::kF32), 0u);
+    SLUICE_CHECK_GT(sluice::weights_bytes(*config, {0, config->num_hidden_layers, true, true}, sluice::DType::kF32),
+                    0u);
     SLUICE_CHECK_GT(sluice::kv_bytes_per_token_per_layer(*config, sluice::DType::kBF16), 0u);
   }
   sluice::ModelConfig model;

@@ -34,10 +34,10 @@ void write_model(const test::TempDirectory& directory, const std::string& dtype,
   directory.write("config.json", R"({"architectures": ["LlamaForCausalLM"], "hidden_size": 2, "intermediate_size": 2,
       "num_hidden_layers": 1, "num_attention_heads": 1, "vocab_size": 2})");
   std::vector<test::FileTensor> tensors;
-  for (const auto& tensor : decoder_tensors(*load_model_config(directory.path()), 0, 1, true, true)) {
+  for (const auto& tensor : decoder_tensors(*load_model_config(directory.path()), {0, 1, true, true})) {
     std::string bytes = first;
     bytes.resize(tensor.elements() * (dtype == "F32" ? 4 : dtype == "F8_E4M3" ? 1 : 2));
-    const auto shape = tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
+    const auto shape = tensor.is_vector() ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
     tensors.push_back({tensor.name, dtype, shape, bytes});
   }
   directory.write("model.safetensors", test::safetensors_file(tensors));
@@ -87,8 +87,7 @@ TEST_SUITE("pipeline/model/stage_weights") {
         });
 
         REQUIRE(weights.ok());
-        const auto planned =
-            weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype);
+        const auto planned = weights_bytes(config, range, dtype);
         CHECK(weights->bytes() == planned);
         CHECK(last_done == planned);
         CHECK(last_total == planned);
