@@ -131,7 +131,7 @@ struct ExpertLayer {
   }
 };
 
-// Arguments: tokens, experts, experts of a token, hidden, intermediate, path, threads. Router and experts, bf16 weights.
+// Arguments: tokens, experts, experts of a token, hidden, intermediate, path, threads. With the router, bf16 weights.
 void experts(benchmark::State& state) {
   const std::size_t tokens = argument(state, 0), top_k = argument(state, 2);
   const Machine machine(state, 5);
