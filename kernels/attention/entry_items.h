@@ -27,6 +27,7 @@ class EntryItems {
   }
 
   std::size_t count() const { return count_; }
+  std::size_t parts() const { return parts_; }
 
   // Item `index` < count(). Of an entry the tokens of later positions, which cost most, come first.
   EntryItem at(std::size_t index) const {

@@ -10,10 +10,10 @@
 namespace sluice::kernels {
 namespace {
 
-// What a thread takes at a time: heads enough to make good use of a tile of slots while it is in the cache of the core.
-constexpr std::size_t kHeadsPerItem = 8;
-constexpr std::size_t kTokensPerItem = 8;
-static_assert(kHeadsPerItem * kTokensPerItem <= kLatentRowsMax);
+// Heads that a thread takes at a time: three tiles of the widest path, to make good use of slots while they are in the
+// core's cache; one where threads would have nothing to do.
+constexpr std::size_t kHeadsPerItem = 18;
+constexpr std::size_t kHeadsOfTile = 6;
 
 void check_cache(const LatentCacheView& cache) {
   const LatentCacheLayout& layout = cache.layout;
@@ -27,6 +27,16 @@ LatentCache raw_cache(const LatentCacheView& cache) {
           .block_tokens = cache.layout.block_tokens,
           .latent_dim = cache.layout.latent_dim,
           .rope_dim = cache.layout.rope_dim};
+}
+
+EntryItems items_for(const CpuContext& context, std::span<const AttentionEntry> entries, std::size_t num_heads) {
+  const std::size_t threads = context.pool == nullptr ? 1 : context.pool->threads();
+  const auto items_of = [&](std::size_t parts) {
+    return EntryItems(entries, parts, kLatentRowsMax / ((num_heads + parts - 1) / parts));
+  };
+  std::size_t parts = (num_heads + kHeadsPerItem - 1) / kHeadsPerItem;
+  while (num_heads > parts * kHeadsOfTile && items_of(parts).count() < threads) ++parts;
+  return items_of(parts);
 }
 
 }  // namespace
@@ -69,8 +79,7 @@ void latent_attention(const CpuContext& context, std::span<const AttentionEntry>
   const KernelTable& kernels = kernel_table(context.path);
   const auto kernel = layout.dtype == DType::kBF16 ? kernels.latent_attention_bf16 : kernels.latent_attention_f32;
 
-  const std::size_t parts = (num_heads + kHeadsPerItem - 1) / kHeadsPerItem;
-  const EntryItems items(entries, parts, kTokensPerItem);
+  const EntryItems items = items_for(context, entries, num_heads);
   if (items.count() == 0) return;
   std::size_t products = 0;
   for (const AttentionEntry& entry : entries) {
@@ -90,8 +99,8 @@ void latent_attention(const CpuContext& context, std::span<const AttentionEntry>
                                    .scale = scale,
                                    .out = out.row(item.first_row),
                                    .out_stride = out.row_stride};
-    const std::size_t first_head = item.part * num_heads / parts;
-    kernel(task, first_head, (item.part + 1) * num_heads / parts - first_head, item.begin, item.end);
+    const std::size_t first_head = item.part * num_heads / items.parts();
+    kernel(task, first_head, (item.part + 1) * num_heads / items.parts() - first_head, item.begin, item.end);
   };
   context.parallel(items.count(), grain_for(products / items.count(), kProductsPerChunk),
                    [&](std::size_t begin, std::size_t end) {

@@ -16,16 +16,22 @@ inline float bias_at(const LinearTask& task, std::size_t n) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
 }
 
-// y[t, n .. n + count) from their sums; the order of the additions is the same wherever an output was computed.
-inline void finish(const LinearTask& task, std::size_t t, std::size_t n, std::size_t count, const float* sums) {
+// y[t, n .. n + Rows) from their sums; the order of the additions is the same wherever an output was computed. A loop
+// for each, of a length known to the compiler: where k is short this is a good part of the time.
+template <std::size_t Rows>
+inline void finish(const LinearTask& task, std::size_t t, std::size_t n, float (&sums)[Rows]) {
   float* y = task.y + (task.y_rows == nullptr ? t : task.y_rows[t]) * task.y_stride + n;
-  for (std::size_t j = 0; j < count; ++j) {
-    float value = sums[j];
-    if (task.bias != nullptr) value += bias_at(task, n + j);
-    if (task.y_scales != nullptr) value *= task.y_scales[t];
-    if (task.accumulate) value += y[j];
-    y[j] = value;
+  if (task.bias != nullptr) {
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] += bias_at(task, n + j);
   }
+  if (task.y_scales != nullptr) {
+    const float scale = task.y_scales[t];
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] *= scale;
+  }
+  if (task.accumulate) {
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] += y[j];
+  }
+  for (std::size_t j = 0; j < Rows; ++j) y[j] = sums[j];
 }
 
 // Outputs [t, t + Tokens) x [n, n + Rows): a chain of steps along k for each, Tokens * Rows of them at a time.
@@ -43,7 +49,7 @@ inline void linear_tile(const LinearTask& task, std::size_t t, std::size_t n) {
   for (std::size_t i = 0; i < Tokens; ++i) {
     float sums[Rows];
     sum_products(tile, i, sums);
-    finish(task, t + i, n, Rows, sums);
+    finish(task, t + i, n, sums);
   }
 }
 

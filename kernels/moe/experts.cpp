@@ -44,7 +44,7 @@ Grouping group_tokens(const ExpertsRun& run, std::size_t begin, std::size_t end,
                     .offsets = scratch.grouping.data() + (end - begin) * top_k,
                     .active = scratch.grouping.data() + (end - begin) * top_k + num_experts + 1,
                     .num_active = 0,
-                    .weights = scratch.activations.data()};
+                    .weights = scratch.activations.data() + 2 * (end - begin) * top_k * run.intermediate};
   const auto for_slots = [&](const auto& body) {
     for (std::size_t t = begin; t < end; ++t) {
       for (std::size_t i = 0; i < top_k; ++i) {
@@ -215,9 +215,8 @@ void run_experts(const CpuContext& context, MatrixView<const float> x, std::span
     const Grouping grouping = group_tokens(run, first, std::min(first + tokens, x.rows), scratch);
     if (grouping.num_active == 0) continue;
     const std::size_t slots = grouping.offsets[experts.size()];
-    float* activations = grouping.weights + slots;
-    const MatrixView<float> gate(activations, slots, run.intermediate);
-    const MatrixView<float> up(activations + slots * run.intermediate, slots, run.intermediate);
+    const MatrixView<float> gate(scratch.activations.data(), slots, run.intermediate);
+    const MatrixView<float> up(gate.row(slots), slots, run.intermediate);
     activate(run, grouping, first, gate, up);
     add_outputs(run, grouping, first, gate);
   }
