@@ -19,9 +19,7 @@ const std::vector<StageText> kThreeProcesses = {{"0-1", "head/cpu:0"}, {"2-3", "
 // The demo model's config.json, and nothing else.
 class BareModel {
  public:
-  BareModel() {
-    std::filesystem::copy(source_path("examples/models/storyteller-llama/config.json"), folder_.path() / "config.json");
-  }
+  BareModel() { std::filesystem::copy(model_path() / "config.json", folder_.path() / "config.json"); }
   TopologyText topology(const std::string& weights, const std::vector<StageText>& stages) const {
     TopologyText topology;
     topology.model = folder_.path().string();

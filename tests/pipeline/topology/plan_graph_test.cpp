@@ -93,6 +93,10 @@ TEST_SUITE("pipeline/topology/plan_graph") {
   TEST_CASE("render_plan_json: holds what the tables hold") {
     const nlohmann::json json = nlohmann::json::parse(render_plan_json(plan_of("two-by-two.toml")));
     CHECK(json["model"]["path"] == "m\"\\");
+    CHECK(json["model"]["attention"] == "latent");
+    CHECK(json["model"]["mixture_layers"] == 5);
+    CHECK(json["model"]["experts_per_token"] == 4);
+    CHECK(json["model"]["kv_bytes_per_token_and_layer"] == 2 * (64 + 32));
     const auto& replica = json["replicas"][0];
     CHECK(replica["pipeline_depth"] == 2);
     CHECK(replica["stages"].size() == 4);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/topology/topology_parser.h"
+#include "tests/pipeline/model/published_configs.h"
 #include "tests/pipeline/topology/test_model.h"
 #include "tests/support/paths.h"
 
@@ -188,7 +189,7 @@ TEST_SUITE("pipeline/topology/plan") {
     topology.model.weights = WeightsKind::kFile;
     CHECK(plan->replicas[0].num_blocks == make_plan(topology, make_model())->replicas[0].num_blocks);
     const std::string text = render_plan(*plan);
-    CHECK(text.find("\ncompute   none: a mock, 100 us a step and 10 us a token on each stage\n") != std::string::npos);
+    CHECK(text.find("\ncompute    none: a mock, 100 us a step and 10 us a token on each stage\n") != std::string::npos);
     CHECK(text.ends_with(
         "\nnote: the model is a mock: known tokens, no weights; KV blocks are counted, not allocated\n"));
 
@@ -219,8 +220,32 @@ TEST_SUITE("pipeline/topology/plan") {
     // 1,235,814,400 parameters, and the table once more on the other end.
     CHECK(plan->replicas[0].stages[0].weights_bytes + plan->replicas[0].stages[1].weights_bytes ==
           2 * (1'235'814'400ull + 128'256 * 2048));
-    CHECK(render_plan(*plan).find("\ncompute   bf16, weights bf16 random, kernels auto\n") != std::string::npos);
+    CHECK(render_plan(*plan).find("\ncompute    bf16, weights bf16 random, kernels auto\n") != std::string::npos);
     CHECK(plan->notes == std::vector<std::string>{"the weights are drawn at random: the output means nothing"});
+  }
+
+  TEST_CASE("make_plan: DeepSeek-V3 as it is published, over two hosts of eight ranks") {
+    const Result<ModelConfig> model = parse_model_config(test::kDeepSeekV3Config);
+    REQUIRE(model.ok());
+    Topology topology = make_topology({make_stage(0, 31), make_stage(31, 30)});
+    topology.model.weights = WeightsKind::kRandom;
+    topology.model.experts = ExpertSplit::kByExpert;
+    topology.batcher.kv_cache_bytes = std::uint64_t{8} << 30;
+    for (StageTopology& stage : topology.stages) stage.ranks.resize(8, stage.ranks[0]);
+    const Result<Plan> plan = make_plan(topology, *model);
+    REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
+    const StagePlan& rank = plan->replicas[0].stages[3];
+    CHECK(rank.shard == Shard{3, 8, ExpertSplit::kByExpert});
+    // A share of 671 billion parameters of two bytes; what ranks do not share out adds some 0.6 percent.
+    CHECK(rank.weights_bytes > 671'026'419'200ull / 8 * 30 / 61 * 2);
+    CHECK(rank.weights_bytes < 671'026'419'200ull / 8 * 32 / 61 * 2);
+    // 512 + 64 elements for each token and layer on every rank, of which one device has sixteen here.
+    CHECK(rank.kv_cache_bytes == std::uint64_t{plan->replicas[0].num_blocks} * 16 * 31 * 576 * 2);
+    CHECK(plan->replicas[0].num_blocks == (std::uint64_t{8} << 30) / (std::uint64_t{8} * 16 * 61 * 576 * 2));
+    const std::string text = render_plan(*plan);
+    CHECK(text.find("\nattention  latent, 128 heads, of a token 512 + 64 elements cached\n") != std::string::npos);
+    CHECK(text.find("\nlayers     8 of 256 experts of 2048, shared ones of 2048 in 58 layers, between ranks by_expert; "
+                    "else SwiGLU of 18432\n") != std::string::npos);
   }
 
   TEST_CASE("make_plan: stages of one worker share its process, budget and inproc links") {
@@ -324,7 +349,7 @@ TEST_SUITE("pipeline/topology/plan") {
     REQUIRE(topology.ok());
     const Result<ModelConfig> model = load_model_config(topology->model.path);
     REQUIRE(model.ok());
-    topology->model.path = "storyteller-llama";
+    topology->model.path = "storyteller-deepseek";
     const Result<Plan> plan = make_plan(*topology, *model);
     REQUIRE(plan.ok());
 
