@@ -58,20 +58,23 @@ Result<void> Fp8Tensor::expand(const kernels::CpuContext& context, std::size_t b
     const std::size_t whole_row = static_cast<std::size_t>(tensor_->first_row) + row;
     const std::size_t block_row = whole_row / blocks_.rows;
     const std::size_t count = std::min(end - row, (block_row + 1) * blocks_.rows - whole_row);
-    padded_.resize(count * (skipped + columns));
-    const kernels::MatrixView<BF16> padded(padded_.data(), count, skipped + columns);
+    // Straight to where it belongs, unless there is something before it in its block.
+    if (skipped > 0) padded_.resize(count * (skipped + columns));
+    BF16* const target = to + (row - begin) * columns;
+    const kernels::MatrixView<BF16> expanded(skipped > 0 ? padded_.data() : target, count, skipped + columns);
     const float* const scales = scales_.data() + block_row * scale_columns_ + block_column;
     const std::size_t num_scales = (skipped + columns + blocks_.columns - 1) / blocks_.columns;
     const auto faults = kernels::convert_fp8_to_bf16(
         context, {codes + whole_row * stride + first_column - skipped, count, skipped + columns, stride},
-        {{scales, DType::kF32, 1, num_scales}, blocks_.rows, blocks_.columns}, padded);
+        {{scales, DType::kF32, 1, num_scales}, blocks_.rows, blocks_.columns}, expanded);
     if (faults.count > 0) {
       return checkpoint_->fault(tensor_->name,
                                 "times " + scales_name(*tensor_) + " is no finite number at " +
                                     place(whole_row + faults.row, first_column - skipped + faults.column));
     }
-    for (std::size_t i = 0; i < count; ++i)
-      std::copy_n(padded.row(i) + skipped, columns, to + (row - begin + i) * columns);
+    for (std::size_t i = 0; skipped > 0 && i < count; ++i) {
+      std::copy_n(expanded.row(i) + skipped, columns, target + i * columns);
+    }
     row += count;
   }
   return {};

@@ -93,14 +93,18 @@ class StageWeights::Loader {
     const auto expanded = allocate(tensor);
     if (!expanded.ok()) return expanded.error();
     const auto columns = static_cast<std::size_t>(tensor.columns);
-    std::vector<BF16> rows;
+    std::vector<BF16> rows;  // Where they are widened.
     Result<void> result;
     in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
       if (!result.ok()) return;
+      std::byte* const to = *expanded + begin * columns * size_bytes(dtype_);
+      if (dtype_ == DType::kBF16) {
+        result = matrix->expand(context_, begin, end, reinterpret_cast<BF16*>(to));
+        return;
+      }
       rows.resize((end - begin) * columns);
       result = matrix->expand(context_, begin, end, rows.data());
-      convert(reinterpret_cast<const std::byte*>(rows.data()), DType::kBF16, rows.size(), dtype_,
-              *expanded + begin * columns * size_bytes(dtype_));
+      convert(reinterpret_cast<const std::byte*>(rows.data()), DType::kBF16, rows.size(), dtype_, to);
     });
     if (!result.ok()) return result.error();
     return view(tensor, *expanded, columns);

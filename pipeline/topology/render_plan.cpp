@@ -27,10 +27,10 @@ std::string render_compute(const Topology& topology) {
 std::string render_attention(const AttentionConfig& attention) {
   const std::string heads = count_of(attention.num_attention_heads, "head");
   if (attention.kind == AttentionKind::kLatent) {
-    return "latent, " + heads + ", of a token " + std::to_string(attention.latent.kv_lora_rank) + " + " +
+    return "latent attention, " + heads + ", of a token " + std::to_string(attention.latent.kv_lora_rank) + " + " +
            std::to_string(attention.latent.qk_rope_head_dim) + " elements cached";
   }
-  return "grouped-query, " + heads + " on " + count_of(attention.num_key_value_heads, "KV head") + " of " +
+  return "grouped-query attention, " + heads + " on " + count_of(attention.num_key_value_heads, "KV head") + " of " +
          std::to_string(attention.head_dim);
 }
 
@@ -73,8 +73,8 @@ std::string render_facts(const Plan& plan) {
       {"model", topology.model.path},
       {"", plan.model.architecture + ", " + count_of(plan.model.num_hidden_layers, "layer") + ", context " +
                count_of(plan.context_tokens, "token") + ", vocabulary " + std::to_string(plan.model.vocab_size)},
-      {"attention", render_attention(plan.model.attention)},
-      {"layers", render_feed_forward(plan.model, topology.model.experts)},
+      {"layers", render_attention(plan.model.attention)},
+      {"", render_feed_forward(plan.model, topology.model.experts)},
       {"compute", render_compute(topology)},
       {"ingress", topology.ingress.bind + ", " + count_of(topology.ingress.max_requests, "request") + " at a time"},
   };

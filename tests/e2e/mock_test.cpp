@@ -93,7 +93,7 @@ TEST_SUITE("e2e/mock") {
     for (const auto& stages : {kOneStage, kThreeProcesses}) {
       TopologyText topology = model.topology("mock", stages);
       topology.max_requests = 100;
-      topology.kv_cache = "4MiB";  // Too little for all, so that some are preempted.
+      topology.kv_cache = "1536KiB";  // Too little for all, so that some are preempted.
       EngineUnderTest engine(topology);
       const auto report = offer_load(engine, {"--rate", "5000", "--requests", "3000", "--connections", "3"}, 0);
       const int finished = report["outcomes"]["finished"]["length"];

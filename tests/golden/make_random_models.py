@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes small checkpoints of random weights and what Hugging Face transformers computes for them in float32:
 
-    python3 tests/golden/make_random_models.py [NAME ...]
+    python3 -m venv venv && venv/bin/pip install torch transformers==5.17.0 safetensors
+    venv/bin/python tests/golden/make_random_models.py [NAME ...]
 
-needs torch, transformers 5.17 and safetensors. Each NAME below becomes tests/golden/NAME with config.json, weights and
+Each NAME below becomes tests/golden/NAME with config.json, weights and
 golden.json: some prompts with all logits after the last token, log-probabilities of the prompt's tokens after the first,
 and greedy tokens with the margin between the best and the second-best logit. The configurations differ from those of
 published models in what a reader could get wrong: numbers that are all different, keys in either spelling.
@@ -195,7 +196,8 @@ def make(name, config):
         write_config(plain, reference)
         save(meant, reference, 1)
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            reference, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+            reference, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager",
+            output_loading_info=True)
     unclear = {key: value for key, value in info.items() if value}
     assert not unclear, unclear
     model.eval()

@@ -84,6 +84,7 @@ TEST_SUITE("pipeline/topology/estimate") {
         "hidden_size": 64, "num_hidden_layers": 6, "num_attention_heads": 2, "head_dim": 32, "intermediate_size": 32,
         "moe_intermediate_size": 1024, "num_experts": 8, "num_experts_per_tok": 2, "max_position_embeddings": 1024})");
     Plan plan = *make_plan(topology, model);
+    plan.replicas[0].stages[0].threads = 1;
     const std::uint64_t always = 6 * (4 * 64 * 64 + 8 * 64);  // Attention and routers; the head counts in both.
     const std::uint64_t experts = 6 * 8 * 3 * 64 * 1024;
     const std::uint64_t head = 4096 * 64;

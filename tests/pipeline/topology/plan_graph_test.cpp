@@ -42,15 +42,15 @@ TEST_SUITE("pipeline/topology/plan_graph") {
       "ingress";
       "tokenizer";
       "responder";
-      "batcher" [label="batcher\n2730 blocks"];
-      "stage 0" [label="stage 0\nlayers 0-2\ncpu:0, 1 thread\nweights 6.2 MiB\nKV cache 63.9 MiB"];
+      "batcher" [label="batcher\n7281 blocks"];
+      "stage 0" [label="stage 0\nlayers 0-2\ncpu:0, 1 thread\nweights 5.0 MiB\nKV cache 63.9 MiB"];
     }
   }
   subgraph cluster_2 {
     label="host worker-a";
     subgraph cluster_3 {
       label="process worker-a";
-      "stage 1" [label="stage 1\nlayers 3-5\ncpu:0, 1 thread\nweights 6.2 MiB\nKV cache 63.9 MiB"];
+      "stage 1" [label="stage 1\nlayers 3-5\ncpu:0, 1 thread\nweights 5.6 MiB\nKV cache 63.9 MiB"];
     }
   }
   "ingress" -> "tokenizer" [label="inproc\n64 messages, 64.0 MiB"];

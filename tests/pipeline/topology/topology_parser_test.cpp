@@ -119,8 +119,7 @@ count = 1
 
     REQUIRE(parsed.ok());
     Topology expected;
-    expected.model = {
-        .path = "a/b", .dtype = DType::kF32, .compute = DType::kF32, .experts = ExpertSplit::kByExpert};
+    expected.model = {.path = "a/b", .dtype = DType::kF32, .compute = DType::kF32, .experts = ExpertSplit::kByExpert};
     expected.ingress = {.bind = "ipc:///run/sluice",
                         .max_requests = 7,
                         .max_queued_prompt_tokens = 70,
