@@ -34,7 +34,7 @@ class LatentPart final : public AttentionPart {
   void project(const LayerStep& step, const LayerWeights& layer, kernels::MatrixView<const float> x);
   void attend(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
               std::size_t num_tokens);
-  // Tokens [first, first + run_.tokens) of all, of which the entries are run_entries_.
+  // Tokens [first, first + num_tokens) of all, which are those of run_entries_.
   void attend_run(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
                   std::size_t first, std::size_t num_tokens);
 

@@ -128,6 +128,25 @@ TEST_SUITE("pipeline/model/stage_weights") {
     CHECK(weights.error().message.find("F8_E4M3") != std::string::npos);
   }
 
+  TEST_CASE("of a sharded checkpoint a stage opens the shards that its layers lie in, and a cut one is named") {
+    const auto golden = test::source_path("tests/golden/mistral");
+    test::TempDirectory directory;
+    std::filesystem::copy(golden, directory.path(),
+                          std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+    const auto load = [&](const LayerRange& range) {
+      return StageWeights::load(*Checkpoint::open(directory.path()), *load_model_config(directory.path()), range,
+                                DType::kBF16);
+    };
+    CHECK(load({0, 3, true, true}).ok());
+    const auto shard = directory.path() / "model-00003-of-00003.safetensors";
+    std::filesystem::resize_file(shard, std::filesystem::file_size(shard) - 1);
+    const auto whole = load({0, 3, true, true});
+    REQUIRE_FALSE(whole.ok());
+    CHECK(whole.error().code == ErrorCode::kModelLoadFailed);
+    CHECK(whole.error().message.find(shard.string()) == 0);
+    CHECK(load({0, 1, true, false}).ok());
+  }
+
   TEST_CASE("a config that disagrees with the file is refused with the tensor") {
     auto config = *load_model_config(kModelDir);
     config.feed_forward.intermediate_size = 700;
