@@ -50,7 +50,7 @@ Result<StageSpec> make_spec(const StageAssign& assign) {
   spec.mock = assign.mock;
   spec.first_layer = assign.first_layer;
   spec.num_layers = assign.num_layers;
-  spec.shard = {assign.rank, assign.num_ranks};
+  spec.shard = {assign.rank, assign.num_ranks, assign.experts};
   spec.dtype = assign.dtype;
   spec.compute = assign.compute;
   spec.path = *path;

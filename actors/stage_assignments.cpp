@@ -79,6 +79,7 @@ StageAssign make_assign(const Plan& plan, const topology::ReplicaPlan& replica, 
   assign.pipeline_stage = stage.stage;
   assign.rank = stage.shard.rank;
   assign.num_ranks = stage.shard.num_ranks;
+  assign.experts = stage.shard.experts;
   assign.model_path = plan.topology.model.path;
   assign.first_layer = stage.first_layer;
   assign.num_layers = stage.num_layers;

@@ -2,15 +2,12 @@
 //
 //   cmake --preset release -DSLUICE_BUILD_BENCHMARKS=ON && cmake --build --preset release --target kernels_bench
 //   build/release/bin/kernels_bench --benchmark_filter=linear
-//
-// Counters: products/s counts one multiplication and addition as one; bytes/s counts weights or cache once per call.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <memory>
 #include <vector>
 
-#include "base/random.h"
+#include "benchmarks/kernel_machine.h"
 #include "kernels/attention/attention.h"
 #include "kernels/convert/convert.h"
 #include "kernels/linear/linear.h"
@@ -19,37 +16,6 @@
 
 namespace sluice::kernels {
 namespace {
-
-std::vector<float> random_values(std::size_t count) {
-  SplitMix64 random(count);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.unit() - 0.5);
-  return values;
-}
-
-// The last two arguments of every benchmark: path and threads.
-class Machine {
- public:
-  Machine(benchmark::State& state, int first) {
-    const auto path = static_cast<IsaPath>(state.range(first));
-    const auto threads = static_cast<std::size_t>(state.range(first + 1));
-    if (!is_available(path)) {
-      state.SkipWithError("this machine lacks the path");
-      return;
-    }
-    pool_ = std::move(ThreadPool::create({.threads = threads})).value();
-    context_ = {.path = path, .pool = pool_.get()};
-  }
-  const CpuContext& context() const { return context_; }
-
- private:
-  std::unique_ptr<ThreadPool> pool_;
-  CpuContext context_;
-};
-
-std::size_t argument(const benchmark::State& state, int index) {
-  return static_cast<std::size_t>(state.range(index));
-}
 
 // Arguments: tokens, outputs, inputs, path, threads.
 template <class X>
@@ -70,11 +36,8 @@ void bench_linear(benchmark::State& state, DType dtype) {
     }
     benchmark::ClobberMemory();
   }
-  const auto calls = static_cast<double>(state.iterations());
-  state.counters["products/s"] =
-      benchmark::Counter(calls * static_cast<double>(tokens * rows * k), benchmark::Counter::kIsRate);
-  state.counters["bytes/s"] =
-      benchmark::Counter(calls * static_cast<double>(rows * k * size_bytes(dtype)), benchmark::Counter::kIsRate);
+  count_products(state, tokens * rows * k);
+  count_bytes(state, rows * k * size_bytes(dtype));
 }
 
 void linear_f32_f32(benchmark::State& state) {
@@ -131,9 +94,7 @@ void attention(benchmark::State& state) {
                     {out.data(), tokens, columns});
     benchmark::ClobberMemory();
   }
-  state.counters["products/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * static_cast<double>(2 * tokens * positions * columns),
-      benchmark::Counter::kIsRate);
+  count_products(state, 2 * tokens * positions * columns);
 }
 
 void attention_arguments(benchmark::internal::Benchmark* bench) {

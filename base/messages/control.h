@@ -18,6 +18,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/expert_split.h"
 #include "base/id.h"
 #include "base/messages/stats.h"
 #include "base/mock_model.h"
@@ -80,6 +81,7 @@ struct StageAssign {
   std::uint32_t pipeline_stage = 0;  // Which stage of the pipeline this is a rank of.
   std::uint32_t rank = 0;            // Below num_ranks.
   std::uint32_t num_ranks = 1;
+  ExpertSplit experts = ExpertSplit::kByWidth;
   std::string model_path;               // As the topology file has it; the worker may override the folder it lies in.
   std::uint64_t model_fingerprint = 0;  // What the worker's must be (pipeline/model/fingerprint.h); 0: anything.
   std::uint32_t first_layer = 0;

@@ -1,8 +1,7 @@
 #include "kernels/attention/attention.h"
 
-#include <algorithm>
-
 #include "base/check.h"
+#include "kernels/attention/entry_items.h"
 #include "kernels/cpu/work_size.h"
 #include "kernels/isa/kernel_table.h"
 
@@ -21,16 +20,8 @@ void check_cache(const KvCacheView& cache) {
   SLUICE_CHECK_LE(layout.head_dim, KvCacheLayout::kMaxHeadDim);
 }
 
-// Returns the tokens of all entries.
 std::size_t check_entries(std::span<const AttentionEntry> entries, const KvCacheLayout& layout) {
-  std::size_t tokens = 0;
-  for (const AttentionEntry& entry : entries) {
-    const std::size_t end = std::size_t{entry.first_position} + entry.num_tokens;
-    if (entry.num_tokens != 0) SLUICE_CHECK_GE(entry.block_table.size() * layout.block_tokens, end);
-    for (BlockId block : entry.block_table) SLUICE_CHECK_LT(std::size_t{block.value}, layout.num_blocks);
-    tokens += entry.num_tokens;
-  }
-  return tokens;
+  return kernels::check_entries(entries, layout.num_blocks, layout.block_tokens);
 }
 
 AttentionCache raw_cache(const KvCacheView& cache) {
@@ -39,10 +30,6 @@ AttentionCache raw_cache(const KvCacheView& cache) {
           .num_kv_heads = cache.layout.num_kv_heads,
           .block_tokens = cache.layout.block_tokens,
           .head_dim = cache.layout.head_dim};
-}
-
-std::size_t items_of(const AttentionEntry& entry, std::size_t num_kv_heads) {
-  return num_kv_heads * ((entry.num_tokens + kTokensPerItem - 1) / kTokensPerItem);
 }
 
 }  // namespace
@@ -87,42 +74,28 @@ void paged_attention(const CpuContext& context, std::span<const AttentionEntry> 
   const auto kernel = layout.dtype == DType::kBF16 ? kernels.attention_bf16 : kernels.attention_f32;
   const std::size_t group = queries.columns / (layout.num_kv_heads * layout.head_dim);
 
-  std::size_t items = 0;
+  const EntryItems items(entries, layout.num_kv_heads, kTokensPerItem);
+  if (items.count() == 0) return;
   std::size_t products = 0;
   for (const AttentionEntry& entry : entries) {
-    items += items_of(entry, layout.num_kv_heads);
     products += entry.num_tokens * (std::size_t{entry.first_position} + entry.num_tokens) * queries.columns * 2;
   }
-  if (items == 0) return;
-
-  // Item i is a run of tokens of one entry, for one KV head; the tokens of later positions, which cost most, come
-  // first.
-  const auto run_item = [&](std::size_t index) {
-    std::size_t row = 0;
-    for (const AttentionEntry& entry : entries) {
-      const std::size_t in_entry = items_of(entry, layout.num_kv_heads);
-      if (index < in_entry) {
-        const std::size_t last_run = in_entry / layout.num_kv_heads - 1;
-        const std::size_t begin = (last_run - index / layout.num_kv_heads) * kTokensPerItem;
-        const AttentionTask task{.cache = raw_cache(cache),
-                                 .first_position = entry.first_position,
-                                 .block_table = entry.block_table.data(),
-                                 .queries = queries.row(row),
-                                 .queries_stride = queries.row_stride,
-                                 .group = group,
-                                 .scale = scale,
-                                 .out = out.row(row),
-                                 .out_stride = out.row_stride};
-        return kernel(task, index % layout.num_kv_heads, begin,
-                      std::min<std::size_t>(begin + kTokensPerItem, entry.num_tokens));
-      }
-      index -= in_entry;
-      row += entry.num_tokens;
-    }
+  const auto run_item = [&](const EntryItem& item) {
+    const AttentionTask task{.cache = raw_cache(cache),
+                             .first_position = item.entry->first_position,
+                             .block_table = item.entry->block_table.data(),
+                             .queries = queries.row(item.first_row),
+                             .queries_stride = queries.row_stride,
+                             .group = group,
+                             .scale = scale,
+                             .out = out.row(item.first_row),
+                             .out_stride = out.row_stride};
+    kernel(task, item.part, item.begin, item.end);
   };
-  context.parallel(items, grain_for(products / items, kProductsPerChunk), [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) run_item(i);
-  });
+  context.parallel(items.count(), grain_for(products / items.count(), kProductsPerChunk),
+                   [&](std::size_t begin, std::size_t end) {
+                     for (std::size_t i = begin; i < end; ++i) run_item(items.at(i));
+                   });
 }
 
 }  // namespace sluice::kernels

@@ -19,22 +19,14 @@
 //             loses 2^-24 * |score| * head_dim^(1/2) in the chain, the rest is less.
 #pragma once
 
-#include <cstdint>
 #include <span>
 
-#include "base/id.h"
+#include "kernels/attention/attention_entry.h"
 #include "kernels/attention/kv_cache_layout.h"
 #include "kernels/cpu/context.h"
 #include "kernels/tensor.h"
 
 namespace sluice::kernels {
-
-// Tokens [first_position, first_position + num_tokens) of one sequence.
-struct AttentionEntry {
-  std::uint32_t first_position = 0;
-  std::uint32_t num_tokens = 0;
-  std::span<const BlockId> block_table;  // Covers the last of these positions; every id below num_blocks. Checked.
-};
 
 // Rounds keys and values to the cache's dtype and puts them into their slots. No two entries share a written slot.
 void store_kv(const CpuContext& context, std::span<const AttentionEntry> entries, MatrixView<const float> keys,

@@ -1,13 +1,13 @@
 // See attention/attention.h. Rows are (token, query head of one group) pairs: they read the same keys and values, so a
 // few of them walk the cache together, tile by tile.
 #include "kernels/attention/kv_cache_layout.h"
+#include "kernels/attention/tile_softmax.inl"
 #include "kernels/isa/kernel_table.h"
+#include "kernels/linear/weighted_rows.inl"
 #include "kernels/simd/vec_common.inl"
 
 namespace sluice::kernels::SLUICE_ISA {
 
-// Part of the definition of the result, like the order of a sum: never depends on path, block size or load.
-constexpr std::size_t kTilePositions = 64;
 constexpr std::size_t kRowsMax = 4;
 constexpr std::size_t kHeadDimMax = KvCacheLayout::kMaxHeadDim;
 
@@ -16,10 +16,7 @@ struct AttentionRow {
   const float* query;
   float* out;
   std::size_t limit;  // Positions [0, limit) are visible.
-  float maximum;
-  Vec sums;  // Of exp(score - maximum); the lane is the position modulo kLanes.
-  // Scores of the current tile, then their exponentials. Vectors may overrun the tile's end.
-  float scores[kTilePositions + kLanes];
+  TileSoftmax softmax;
   float values[kHeadDimMax];  // Sum of exp(score - maximum) * value.
 };
 
@@ -79,7 +76,7 @@ inline void score_slots(const AttentionTask& task, AttentionRow* rows, const Key
   }
   const Vec scale = broadcast(task.scale);
   for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t v = 0; v < Vectors; ++v) store(rows[r].scores + slots[v].column, mul(sums[r][v], scale));
+    for (std::size_t v = 0; v < Vectors; ++v) store(rows[r].softmax.scores + slots[v].column, mul(sums[r][v], scale));
   }
 }
 
@@ -99,65 +96,25 @@ static void score_tile(const AttentionTask& task, AttentionRow* rows, const Cach
   }
 }
 
-// Takes `visible` scores of a tile into the row's maximum and sum, leaving their exponentials in place of them, and
-// rescales what the row has gathered.
+// Takes `visible` scores of a tile into the row's softmax, and rescales what the row has gathered.
 static void weigh_tile(AttentionRow& row, std::size_t visible, std::size_t head_dim) {
-  const auto scores_at = [&](std::size_t i) {
-    const Vec scores = load(row.scores + i);
-    return i + kLanes <= visible ? scores : select_first(visible - i, scores, broadcast(-kInfinity));
-  };
-  Vec best = broadcast(row.maximum);
-  for (std::size_t i = 0; i < visible; i += kLanes) best = max(best, scores_at(i));
-  const float maximum = max_lanes(best);
-  if (maximum != row.maximum) {
-    const Vec factor = exp(broadcast(row.maximum - maximum));
-    row.sums = mul(row.sums, factor);
+  row.softmax.take(visible, [&](Vec factor) {
     for (std::size_t d = 0; d < head_dim; d += kLanes) store(row.values + d, mul(load(row.values + d), factor));
-    row.maximum = maximum;
-  }
-  const Vec top = broadcast(maximum);
-  for (std::size_t i = 0; i < visible; i += kLanes) {
-    const Vec weights = exp(sub(scores_at(i), top));
-    row.sums = add(row.sums, weights);
-    store(row.scores + i, weights);
-  }
+  });
 }
 
-// Adds weight * value of positions [begin, end) of the tile, for Vectors vectors of the head from element d: a chain
-// along the positions for each.
-template <class Element, std::size_t Rows, std::size_t Vectors>
-inline void add_value_columns(AttentionRow* rows, const CacheTile<Element>& tile, std::size_t begin, std::size_t end,
-                              std::size_t d, std::size_t count) {
-  Vec sums[Rows][Vectors];
-  for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = load(rows[r].values + d + v * kLanes);
-  }
-  for (std::size_t j = begin; j < end; ++j) {
-    Vec values[Vectors];
-    for (std::size_t v = 0; v < Vectors; ++v) {
-      const void* from = offset(tile.values[j], (d + v * kLanes) * Element::kBytes);
-      values[v] = Vectors > 1 || count == kLanes ? Element::load(from) : Element::load_partial(from, count);
-    }
-    for (std::size_t r = 0; r < Rows; ++r) {
-      const Vec weight = broadcast(rows[r].scores[j]);
-      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = fma(weight, values[v], sums[r][v]);
-    }
-  }
-  for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t v = 0; v < Vectors; ++v) store(rows[r].values + d + v * kLanes, sums[r][v]);
-  }
-}
-
+// Adds weight * value of positions [begin, end) of the tile.
 template <class Element, std::size_t Rows>
 static void add_values(AttentionRow* rows, const CacheTile<Element>& tile, std::size_t begin, std::size_t end,
                        std::size_t head_dim) {
-  std::size_t d = 0;
-  for (; d + kValueVectors * kLanes <= head_dim; d += kValueVectors * kLanes) {
-    add_value_columns<Element, Rows, kValueVectors>(rows, tile, begin, end, d, kLanes);
+  float* values[Rows];
+  const float* weights[Rows];
+  for (std::size_t r = 0; r < Rows; ++r) {
+    values[r] = rows[r].values;
+    weights[r] = rows[r].softmax.scores;
   }
-  for (; d < head_dim; d += kLanes) {
-    add_value_columns<Element, Rows, 1>(rows, tile, begin, end, d, smaller(kLanes, head_dim - d));
-  }
+  add_weighted_rows<Element, Rows, kValueVectors>(values, weights, begin, end, 0, head_dim,
+                                                  [&](std::size_t j) { return tile.values[j]; });
 }
 
 // Rows with limits of their own: what all of them see is added together, the rest row by row. A weight of zero for what
@@ -184,8 +141,7 @@ static void attend_rows(const AttentionTask& task, std::size_t kv_head, Attentio
   const std::size_t head_dim = task.cache.head_dim;
   std::size_t limit = 0;
   for (std::size_t r = 0; r < Rows; ++r) {
-    rows[r].maximum = -kInfinity;
-    rows[r].sums = zero();
+    rows[r].softmax.start();
     for (std::size_t d = 0; d < head_dim; d += kLanes) store(rows[r].values + d, zero());
     if (rows[r].limit > limit) limit = rows[r].limit;
   }
@@ -195,7 +151,7 @@ static void attend_rows(const AttentionTask& task, std::size_t kv_head, Attentio
     attend_tile<Element, Rows>(task, rows, tile, first);
   }
   for (std::size_t r = 0; r < Rows; ++r) {
-    const Vec inverse = broadcast(1.0f / sum_lanes(rows[r].sums));
+    const Vec inverse = broadcast(1.0f / sum_lanes(rows[r].softmax.sums));
     const float* values = rows[r].values;
     float* out = rows[r].out;
     for_vectors(

@@ -1,4 +1,6 @@
 // See attention/attention.h.
+#pragma once
+
 #include "kernels/isa/kernel_table.h"
 #include "kernels/simd/vec_common.inl"
 

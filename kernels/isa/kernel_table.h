@@ -42,7 +42,7 @@ struct RotaryTask {
   float* x;
   std::size_t x_stride;
   std::size_t num_heads;
-  std::size_t head_dim;
+  std::size_t head_stride;
   std::size_t frequencies;
   const float* cosines;
   std::size_t cosines_stride;
@@ -80,6 +80,22 @@ struct LinearTask {
   bool accumulate;
   float* y;
   std::size_t y_stride;
+  // For products of some rows with some rows, as of the tokens of one expert. Null: token t is row t, its scale is 1.
+  const std::uint32_t* x_rows = nullptr;
+  const std::uint32_t* y_rows = nullptr;
+  const float* y_scales = nullptr;
+};
+
+// y = x times w: rows of w are inputs.
+struct TransposedTask {
+  const float* x;
+  std::size_t x_stride;
+  std::size_t tokens;
+  const void* w;
+  std::size_t w_stride;
+  std::size_t k;
+  float* y;
+  std::size_t y_stride;
 };
 
 struct AttentionCache {
@@ -112,11 +128,58 @@ struct AttentionTask {
   std::size_t out_stride;
 };
 
+struct LatentCache {
+  void* rows;
+  std::size_t block_tokens;
+  std::size_t latent_dim;
+  std::size_t rope_dim;
+};
+
+struct StoreLatentTask {
+  LatentCache cache;
+  std::size_t first_position;
+  const BlockId* block_table;
+  const float* rows;  // Row of the entry's first token.
+  std::size_t rows_stride;
+};
+
+// (token, head) pairs that walk the cache together.
+constexpr std::size_t kLatentRowsMax = 64;
+
+struct LatentAttentionTask {
+  LatentCache cache;
+  std::size_t first_position;
+  const BlockId* block_table;
+  // Of the entry's first token: heads lie head strides apart, tokens row strides.
+  const float* latent;
+  std::size_t latent_head_stride;
+  std::size_t latent_row_stride;
+  const float* rope;
+  std::size_t rope_head_stride;
+  std::size_t rope_row_stride;
+  float scale;
+  float* out;
+  std::size_t out_stride;
+};
+
+struct Fp8Task {
+  const std::uint8_t* x;
+  std::size_t x_stride;
+  std::size_t columns;
+  const void* scales;  // f32, aligned to nothing.
+  std::size_t scales_stride;
+  std::size_t block_rows;
+  std::size_t block_columns;
+  std::uint16_t* y;
+  std::size_t y_stride;
+};
+
 struct KernelTable {
   // Rows [begin, end).
   void (*embed)(const EmbeddingTask&, std::size_t begin, std::size_t end);
   void (*rms_norm)(const RmsNormTask&, std::size_t begin, std::size_t end);
-  void (*apply_rotary)(const RotaryTask&, std::size_t begin, std::size_t end);
+  void (*apply_rotary_halves)(const RotaryTask&, std::size_t begin, std::size_t end);
+  void (*apply_rotary_interleaved)(const RotaryTask&, std::size_t begin, std::size_t end);
   void (*swiglu)(const SwigluTask&, std::size_t begin, std::size_t end);
   void (*convert_to_bf16)(const ConvertTask&, std::size_t begin, std::size_t end);
 
@@ -125,11 +188,29 @@ struct KernelTable {
   void (*linear_f32_bf16)(const LinearTask&, std::size_t begin, std::size_t end);
   void (*linear_bf16_bf16)(const LinearTask&, std::size_t begin, std::size_t end);
 
+  void (*transposed_f32)(const TransposedTask&, std::size_t begin, std::size_t end);
+  void (*transposed_bf16)(const TransposedTask&, std::size_t begin, std::size_t end);
+
   // Tokens [begin, end) of the entry.
   void (*store_kv_f32)(const StoreKvTask&, std::size_t begin, std::size_t end);
   void (*store_kv_bf16)(const StoreKvTask&, std::size_t begin, std::size_t end);
   void (*attention_f32)(const AttentionTask&, std::size_t kv_head, std::size_t begin, std::size_t end);
   void (*attention_bf16)(const AttentionTask&, std::size_t kv_head, std::size_t begin, std::size_t end);
+
+  void (*store_latent_f32)(const StoreLatentTask&, std::size_t begin, std::size_t end);
+  void (*store_latent_bf16)(const StoreLatentTask&, std::size_t begin, std::size_t end);
+  // Heads [first_head, first_head + num_heads) of tokens [begin, end); at most kLatentRowsMax of both together.
+  void (*latent_attention_f32)(const LatentAttentionTask&, std::size_t first_head, std::size_t num_heads,
+                               std::size_t begin, std::size_t end);
+  void (*latent_attention_bf16)(const LatentAttentionTask&, std::size_t first_head, std::size_t num_heads,
+                                std::size_t begin, std::size_t end);
+
+  // Rows [begin, end). Returns how many elements are no finite number afterwards.
+  std::size_t (*convert_fp8)(const Fp8Task&, std::size_t begin, std::size_t end);
+
+  // Scores of one token's experts from its logits.
+  void (*softmax)(const float* logits, std::size_t count, float* scores);
+  void (*sigmoid)(const float* logits, std::size_t count, float* scores);
 
   float (*maximum)(const float* row, std::size_t count);
   // First index with that value, or `count`.

@@ -1,24 +1,9 @@
 // See linear/linear.h.
 #include "kernels/isa/kernel_table.h"
+#include "kernels/linear/product_tile.inl"
 #include "kernels/simd/vec_common.inl"
 
 namespace sluice::kernels::SLUICE_ISA {
-
-// A Dot says how many products a step takes, how operands are loaded and how a step adds to a vector of sums. This one
-// computes in f32; DotBF16 is the path's own.
-template <class Weight>
-struct DotF32 {
-  static constexpr std::size_t kStep = kLanes;
-  static constexpr std::size_t kXBytes = 4;
-  static constexpr std::size_t kWBytes = Weight::kBytes;
-  using Operand = Vec;
-
-  static Operand load_x(const void* p) { return load_f32(p); }
-  static Operand load_x_partial(const void* p, std::size_t n) { return load_f32_partial(p, n); }
-  static Operand load_w(const void* p) { return Weight::load(p); }
-  static Operand load_w_partial(const void* p, std::size_t n) { return Weight::load_partial(p, n); }
-  static Vec step(Vec sum, Operand x, Operand w) { return fma(x, w, sum); }
-};
 
 inline float bias_at(const LinearTask& task, std::size_t n) {
   if (!task.bias_is_bf16) {
@@ -31,15 +16,22 @@ inline float bias_at(const LinearTask& task, std::size_t n) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
 }
 
-// y[t, n .. n + count) from their sums; the order of the additions is the same wherever an output was computed.
-inline void finish(const LinearTask& task, std::size_t t, std::size_t n, std::size_t count, const float* sums) {
-  float* y = task.y + t * task.y_stride + n;
-  for (std::size_t j = 0; j < count; ++j) {
-    float value = sums[j];
-    if (task.bias != nullptr) value += bias_at(task, n + j);
-    if (task.accumulate) value += y[j];
-    y[j] = value;
+// y[t, n .. n + Rows) from their sums; the order of the additions is the same wherever an output was computed. A loop
+// for each, of a length known to the compiler: where k is short this is a good part of the time.
+template <std::size_t Rows>
+inline void finish(const LinearTask& task, std::size_t t, std::size_t n, float (&sums)[Rows]) {
+  float* y = task.y + (task.y_rows == nullptr ? t : task.y_rows[t]) * task.y_stride + n;
+  if (task.bias != nullptr) {
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] += bias_at(task, n + j);
   }
+  if (task.y_scales != nullptr) {
+    const float scale = task.y_scales[t];
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] *= scale;
+  }
+  if (task.accumulate) {
+    for (std::size_t j = 0; j < Rows; ++j) sums[j] += y[j];
+  }
+  for (std::size_t j = 0; j < Rows; ++j) y[j] = sums[j];
 }
 
 // Outputs [t, t + Tokens) x [n, n + Rows): a chain of steps along k for each, Tokens * Rows of them at a time.
@@ -47,43 +39,17 @@ template <class Dot, std::size_t Tokens, std::size_t Rows>
 inline void linear_tile(const LinearTask& task, std::size_t t, std::size_t n) {
   const void* x[Tokens];
   const void* w[Rows];
-  for (std::size_t i = 0; i < Tokens; ++i) x[i] = offset(task.x, (t + i) * task.x_stride * Dot::kXBytes);
+  for (std::size_t i = 0; i < Tokens; ++i) {
+    const std::size_t row = task.x_rows == nullptr ? t + i : task.x_rows[t + i];
+    x[i] = offset(task.x, row * task.x_stride * Dot::kXBytes);
+  }
   for (std::size_t j = 0; j < Rows; ++j) w[j] = offset(task.w, (n + j) * task.w_stride * Dot::kWBytes);
-
-  Vec sums[Tokens][Rows];
+  ProductTile<Tokens, Rows> tile;
+  add_products<Dot>(tile, x, w, task.k);
   for (std::size_t i = 0; i < Tokens; ++i) {
-    for (std::size_t j = 0; j < Rows; ++j) sums[i][j] = zero();
-  }
-  std::size_t k = 0;
-  for (; k + Dot::kStep <= task.k; k += Dot::kStep) {
-    typename Dot::Operand x_k[Tokens];
-    for (std::size_t i = 0; i < Tokens; ++i) x_k[i] = Dot::load_x(offset(x[i], k * Dot::kXBytes));
-    for (std::size_t j = 0; j < Rows; ++j) {
-      const typename Dot::Operand w_k = Dot::load_w(offset(w[j], k * Dot::kWBytes));
-      for (std::size_t i = 0; i < Tokens; ++i) sums[i][j] = Dot::step(sums[i][j], x_k[i], w_k);
-    }
-  }
-  if (const std::size_t left = task.k - k; left != 0) {
-    typename Dot::Operand x_k[Tokens];
-    for (std::size_t i = 0; i < Tokens; ++i) x_k[i] = Dot::load_x_partial(offset(x[i], k * Dot::kXBytes), left);
-    for (std::size_t j = 0; j < Rows; ++j) {
-      const typename Dot::Operand w_k = Dot::load_w_partial(offset(w[j], k * Dot::kWBytes), left);
-      for (std::size_t i = 0; i < Tokens; ++i) sums[i][j] = Dot::step(sums[i][j], x_k[i], w_k);
-    }
-  }
-
-  for (std::size_t i = 0; i < Tokens; ++i) {
-    if constexpr (Rows == 1) {
-      const float sum = sum_lanes(sums[i][0]);
-      finish(task, t + i, n, 1, &sum);
-    } else {
-      static_assert(Rows % 4 == 0);
-      float out[Rows];
-      for (std::size_t j = 0; j < Rows; j += 4) {
-        sum_lanes4(sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3], out + j);
-      }
-      finish(task, t + i, n, Rows, out);
-    }
+    float sums[Rows];
+    sum_products(tile, i, sums);
+    finish(task, t + i, n, sums);
   }
 }
 

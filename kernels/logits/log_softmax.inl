@@ -1,4 +1,6 @@
 // See logits/log_softmax.h.
+#pragma once
+
 #include "kernels/isa/kernel_table.h"
 #include "kernels/simd/vec_common.inl"
 

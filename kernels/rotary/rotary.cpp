@@ -39,26 +39,34 @@ void rotary_angles(const CpuContext& context, std::span<const std::uint32_t> pos
   });
 }
 
-void apply_rotary(const CpuContext& context, MatrixView<float> x, std::size_t head_dim, MatrixView<const float> cosines,
+void apply_rotary(const CpuContext& context, HeadsView<float> x, RotaryPairs pairs, MatrixView<const float> cosines,
                   MatrixView<const float> sines) {
-  SLUICE_CHECK_GT(head_dim, std::size_t{0});
-  SLUICE_CHECK_EQ(x.columns % head_dim, std::size_t{0});
-  SLUICE_CHECK_LE(2 * cosines.columns, head_dim);
+  SLUICE_CHECK_EQ(x.columns, 2 * cosines.columns);
   SLUICE_CHECK_EQ(cosines.rows, x.rows);
   SLUICE_CHECK_EQ(sines.rows, x.rows);
   SLUICE_CHECK_EQ(sines.columns, cosines.columns);
   const RotaryTask task{.x = x.data,
                         .x_stride = x.row_stride,
-                        .num_heads = x.columns / head_dim,
-                        .head_dim = head_dim,
+                        .num_heads = x.num_heads,
+                        .head_stride = x.head_stride,
                         .frequencies = cosines.columns,
                         .cosines = cosines.data,
                         .cosines_stride = cosines.row_stride,
                         .sines = sines.data,
                         .sines_stride = sines.row_stride};
   const KernelTable& kernels = kernel_table(context.path);
-  context.parallel(x.rows, grain_for(x.columns, kElementsPerChunk),
-                   [&](std::size_t begin, std::size_t end) { kernels.apply_rotary(task, begin, end); });
+  const auto kernel = pairs == RotaryPairs::kHalves ? kernels.apply_rotary_halves : kernels.apply_rotary_interleaved;
+  context.parallel(x.rows, grain_for(x.num_heads * x.columns, kElementsPerChunk),
+                   [&](std::size_t begin, std::size_t end) { kernel(task, begin, end); });
+}
+
+void apply_rotary(const CpuContext& context, MatrixView<float> x, std::size_t head_dim, MatrixView<const float> cosines,
+                  MatrixView<const float> sines) {
+  SLUICE_CHECK_GT(head_dim, std::size_t{0});
+  SLUICE_CHECK_EQ(x.columns % head_dim, std::size_t{0});
+  SLUICE_CHECK_LE(2 * cosines.columns, head_dim);
+  const HeadsView<float> heads = heads_of(x, x.columns / head_dim);
+  apply_rotary(context, heads.part(0, 2 * cosines.columns), RotaryPairs::kHalves, cosines, sines);
 }
 
 }  // namespace sluice::kernels

@@ -116,6 +116,11 @@ inline bool any_equal(Vec a, Vec b) {
   return _mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)) != 0;
 }
 
+// Lanes 2 i and 2 i + 1 in each other's place.
+inline Vec swap_neighbours(Vec a) {
+  return {_mm256_permute_ps(a.v, 0xb1)};
+}
+
 // p * 2^n, where the low bits of `rounded` hold n (see exp()).
 inline Vec add_exponent(Vec p, Vec rounded) {
   const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(rounded.v), 23);

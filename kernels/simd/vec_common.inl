@@ -41,6 +41,13 @@ inline void for_vectors(std::size_t count, Full full, Partial partial) {
   if (i < count) partial(i, count - i);
 }
 
+// x[i] *= factor.
+inline void scale_vector(float* x, Vec factor, std::size_t count) {
+  for_vectors(
+      count, [&](std::size_t i) { store(x + i, mul(load(x + i), factor)); },
+      [&](std::size_t i, std::size_t n) { store_partial(x + i, mul(load_partial(x + i, n), factor), n); });
+}
+
 inline float sum_lanes(Vec a) {
   float out[4];
   sum_lanes4(a, a, a, a, out);

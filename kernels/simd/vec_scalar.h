@@ -121,6 +121,11 @@ inline bool any_equal(Vec a, Vec b) {
   return any;
 }
 
+// Lanes 2 i and 2 i + 1 in each other's place.
+inline Vec swap_neighbours(Vec a) {
+  return each([&](std::size_t i) { return a.lane[i ^ 1]; });
+}
+
 // p * 2^n, where the low bits of `rounded` hold n (see exp()).
 inline Vec add_exponent(Vec p, Vec rounded) {
   return each([&](std::size_t i) { return float_of(bits_of(p.lane[i]) + (bits_of(rounded.lane[i]) << 23)); });

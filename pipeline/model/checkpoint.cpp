@@ -46,15 +46,22 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& model_dir) {
   return checkpoint;
 }
 
+std::string Checkpoint::file_name_of(const std::string& tensor) const {
+  if (shard_of_tensor_.empty()) return kSingleFile;
+  const auto it = shard_of_tensor_.find(tensor);
+  return it == shard_of_tensor_.end() ? std::string() : it->second;
+}
+
+Error Checkpoint::fault(const std::string& name, const std::string& what) const {
+  return Error{ErrorCode::kModelLoadFailed,
+               (model_dir_ / file_name_of(name)).string() + ": tensor '" + name + "' " + what};
+}
+
 Result<const SafetensorsFile*> Checkpoint::file_of(const std::string& tensor) {
-  std::string name = kSingleFile;
-  if (!shard_of_tensor_.empty()) {
-    const auto it = shard_of_tensor_.find(tensor);
-    if (it == shard_of_tensor_.end()) {
-      return Error{ErrorCode::kModelLoadFailed,
-                   (model_dir_ / kIndexFile).string() + ": names no tensor '" + tensor + "'"};
-    }
-    name = it->second;
+  const std::string name = file_name_of(tensor);
+  if (name.empty()) {
+    return Error{ErrorCode::kModelLoadFailed,
+                 (model_dir_ / kIndexFile).string() + ": names no tensor '" + tensor + "'"};
   }
   auto& file = files_[name];
   if (file == nullptr) {
@@ -73,8 +80,7 @@ Result<TensorView> Checkpoint::find(const std::string& name, std::span<const std
     return Error{ErrorCode::kModelLoadFailed, (*file)->path().string() + ": has no tensor '" + name + "'"};
   }
   if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
-    return Error{ErrorCode::kModelLoadFailed, (*file)->path().string() + ": tensor '" + name + "' has shape " +
-                                                  shown(tensor->shape) + ", config.json asks for " + shown(shape)};
+    return fault(name, "has shape " + shown(tensor->shape) + ", config.json asks for " + shown(shape));
   }
   return *tensor;
 }

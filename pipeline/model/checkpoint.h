@@ -29,8 +29,13 @@ class Checkpoint {
   // The tensor of that name, which must have that shape.
   Result<TensorView> find(const std::string& name, std::span<const std::uint64_t> shape);
 
+  // What is wrong with a tensor, with its file and name.
+  Error fault(const std::string& name, const std::string& what) const;
+
  private:
   Checkpoint() = default;
+  // The name of the file that has it; empty where the index names no such tensor.
+  std::string file_name_of(const std::string& tensor) const;
   Result<const SafetensorsFile*> file_of(const std::string& tensor);
 
   std::filesystem::path model_dir_;

@@ -54,13 +54,30 @@ std::uint64_t JsonReader::unsigned_integer(const char* key, std::uint64_t min, s
     fail(key, "missing");
     return min;
   }
-  const auto& value = root_[key];
+  return whole_number(key, root_[key], min, max);
+}
+
+std::uint64_t JsonReader::whole_number(const char* key, const nlohmann::json& value, std::uint64_t min,
+                                       std::uint64_t max) {
   if (value.is_number_unsigned()) {
     const auto number = value.get<std::uint64_t>();
     if (number >= min && number <= max) return number;
   }
   fail(key, shortened(value) + " is no whole number from " + std::to_string(min) + " to " + std::to_string(max));
   return min;
+}
+
+std::vector<std::uint64_t> JsonReader::unsigned_integers(const char* key, std::uint64_t min, std::uint64_t max,
+                                                         std::size_t count_max) {
+  std::vector<std::uint64_t> values;
+  if (!has(key)) return values;
+  const auto& list = root_[key];
+  if (!list.is_array() || list.size() > count_max) {
+    fail(key, "is no list of at most " + std::to_string(count_max) + " whole numbers");
+    return values;
+  }
+  for (const auto& item : list) values.push_back(whole_number(key, item, min, max));
+  return values;
 }
 
 float JsonReader::number(const char* key, double min, double max, std::optional<double> fallback) {

@@ -26,6 +26,8 @@ class JsonReader {
 
   // Whether the key is there and not null.
   bool has(const char* key) const;
+  // Whether the key is there, be it null.
+  bool mentions(const char* key) const { return root_.contains(key); }
 
   // The value of a key, which must be a whole number (a number) in [min, max]. An absent or null key gives `fallback`
   // where there is one, and is an error otherwise. After an error the value is `min`.
@@ -36,6 +38,9 @@ class JsonReader {
   std::string string(const char* key, std::string_view fallback);
   // A token id or a list of them, each below vocab_size and at most `count_max`; absent or null: empty.
   std::vector<TokenId> token_ids(const char* key, std::uint32_t vocab_size, std::size_t count_max);
+  // The whole numbers in [min, max] under a key; absent or null: empty.
+  std::vector<std::uint64_t> unsigned_integers(const char* key, std::uint64_t min, std::uint64_t max,
+                                               std::size_t count_max);
   // The object under a key; empty where the key is absent or null. Its errors are its own.
   std::optional<JsonReader> object(const char* key);
   // The strings under a key; absent or null: empty.
@@ -50,6 +55,8 @@ class JsonReader {
 
  private:
   JsonReader(nlohmann::json root, std::string name) : root_(std::move(root)), name_(std::move(name)) {}
+
+  std::uint64_t whole_number(const char* key, const nlohmann::json& value, std::uint64_t min, std::uint64_t max);
 
   nlohmann::json root_;
   std::string name_;

@@ -3,23 +3,19 @@
 #include <xxhash.h>
 
 #include <array>
-#include <cstring>
 
 #include "base/random.h"
+#include "pipeline/model/element.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t kElementsPerDraw = 8;
-constexpr std::array<float, kElementsPerDraw> kOnes = {1, 1, 1, 1, 1, 1, 1, 1};
 
-void store(float value, std::size_t index, DType dtype, std::byte* to) {
-  if (dtype == DType::kF32) {
-    std::memcpy(to + index * sizeof(value), &value, sizeof(value));
-  } else {
-    const BF16 rounded = to_bf16(value);
-    std::memcpy(to + index * sizeof(rounded), &rounded, sizeof(rounded));
-  }
+std::array<float, kElementsPerDraw> filled(TensorKind kind) {
+  std::array<float, kElementsPerDraw> values;
+  values.fill(kind == TensorKind::kNorm ? 1.0f : 0.0f);
+  return values;
 }
 
 std::array<float, kElementsPerDraw> draw(std::uint64_t key, std::uint64_t counter, float scale) {
@@ -44,9 +40,9 @@ void draw_weights(const DecoderTensor& tensor, const ModelConfig& config, std::s
     const std::uint64_t whole = (tensor.first_row + row) * tensor.whole_columns + tensor.first_column;
     for (std::size_t i = 0; i < tensor.columns;) {
       const std::uint64_t index = whole + i;
-      const auto values = tensor.is_vector ? kOnes : draw(key, index / kElementsPerDraw, scale);
+      const auto values = tensor.is_vector() ? filled(tensor.kind) : draw(key, index / kElementsPerDraw, scale);
       for (std::size_t j = index % kElementsPerDraw; j < kElementsPerDraw && i < tensor.columns; ++j, ++i) {
-        store(values[j], row * tensor.columns + i, dtype, to);
+        store_element(values[j], to, row * tensor.columns + i, dtype);
       }
     }
   }

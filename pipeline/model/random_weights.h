@@ -2,6 +2,7 @@
 // name and its index in the whole tensor alone, the same on every machine and for every cut into stages.
 //
 //   norms      1
+//   biases     0
 //   matrices   uniform around 0 with standard deviation initializer_range: element i of a tensor is
 //              (u - 32767.5) * (initializer_range * sqrt(12) / 65536), where u is 16-bit half i mod 8, the low half of
 //              a word first, of philox4x32-10 with counter (n mod 2^32, floor(n / 2^32), 3, 0), n = floor(i / 8), and

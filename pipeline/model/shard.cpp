@@ -1,5 +1,7 @@
 #include "pipeline/model/shard.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace sluice {
@@ -8,6 +10,20 @@ namespace {
 Error refused(const std::string& what, std::uint32_t size, std::uint32_t num_ranks) {
   return Error{ErrorCode::kInvalidConfig,
                std::to_string(num_ranks) + " ranks do not divide the model's " + std::to_string(size) + " " + what};
+}
+
+Result<void> check_mixture(const MixtureConfig& mixture, const Shard& shard) {
+  const std::uint32_t ranks = shard.num_ranks;
+  if (shard.experts == ExpertSplit::kByWidth && mixture.intermediate_size % ranks != 0) {
+    return refused("columns of an expert (moe_intermediate_size)", mixture.intermediate_size, ranks);
+  }
+  if (shard.experts == ExpertSplit::kByExpert && mixture.num_experts < ranks) {
+    return refused("experts", mixture.num_experts, ranks);
+  }
+  if (mixture.shared_intermediate_size % ranks != 0) {
+    return refused("columns of the shared experts", mixture.shared_intermediate_size, ranks);
+  }
+  return {};
 }
 
 }  // namespace
@@ -21,12 +37,17 @@ Result<void> check_shard(const ModelConfig& config, const Shard& shard) {
   const AttentionConfig& attention = config.attention;
   if (attention.num_attention_heads % ranks != 0)
     return refused("attention heads", attention.num_attention_heads, ranks);
-  if (attention.num_key_value_heads % ranks != 0 && ranks % attention.num_key_value_heads != 0) {
+  if (attention.kind == AttentionKind::kGroupedQuery && attention.num_key_value_heads % ranks != 0 &&
+      ranks % attention.num_key_value_heads != 0) {
     return refused("KV heads, nor these the ranks", attention.num_key_value_heads, ranks);
   }
-  if (config.feed_forward.intermediate_size % ranks != 0) {
+  const auto mixtures = static_cast<std::uint32_t>(std::ranges::count(config.mixture_layers, true));
+  if (mixtures < config.num_hidden_layers && config.feed_forward.intermediate_size % ranks != 0) {
     return refused("columns of the feed-forward part (intermediate_size)", config.feed_forward.intermediate_size,
                    ranks);
+  }
+  if (mixtures > 0) {
+    if (auto checked = check_mixture(config.mixture, shard); !checked.ok()) return checked;
   }
   if (config.vocab_size < ranks) return refused("tokens of the vocabulary", config.vocab_size, ranks);
   return {};
@@ -44,11 +65,25 @@ ShardRange key_value_heads_of(const ModelConfig& config, const Shard& shard) {
   return {head, head + 1};
 }
 
+ShardRange experts_of(const ModelConfig& config, const Shard& shard) {
+  const std::uint32_t experts = config.mixture.num_experts;
+  return shard.experts == ExpertSplit::kByExpert ? share_of(experts, shard) : ShardRange{0, experts};
+}
+
+ShardRange expert_width_of(const ModelConfig& config, const Shard& shard) {
+  const std::uint32_t width = config.mixture.intermediate_size;
+  return shard.experts == ExpertSplit::kByWidth ? share_of(width, shard) : ShardRange{0, width};
+}
+
 ModelConfig shard_config(const ModelConfig& config, const Shard& shard) {
   ModelConfig part = config;
   part.attention.num_attention_heads /= shard.num_ranks;
-  part.attention.num_key_value_heads = static_cast<std::uint32_t>(key_value_heads_of(config, shard).size());
+  if (config.attention.kind == AttentionKind::kGroupedQuery) {
+    part.attention.num_key_value_heads = static_cast<std::uint32_t>(key_value_heads_of(config, shard).size());
+  }
   part.feed_forward.intermediate_size /= shard.num_ranks;
+  part.mixture.intermediate_size = static_cast<std::uint32_t>(expert_width_of(config, shard).size());
+  part.mixture.shared_intermediate_size /= shard.num_ranks;
   return part;
 }
 

@@ -1,10 +1,11 @@
 #include "pipeline/model/stage_weights.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "base/check.h"
+#include "pipeline/model/element.h"
+#include "pipeline/model/fp8_tensor.h"
 #include "pipeline/model/mapped_file.h"
 #include "pipeline/model/random_weights.h"
 
@@ -14,34 +15,9 @@ namespace {
 // Between two calls of the progress callback.
 constexpr std::size_t kProgressBytes = 4u << 20;
 
-template <class T>
-T load_unaligned(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-float element(const std::byte* bytes, DType dtype) {
-  switch (dtype) {
-    case DType::kF32: return load_unaligned<float>(bytes);
-    case DType::kBF16: return to_f32(load_unaligned<BF16>(bytes));
-    case DType::kF16: return f16_to_f32(load_unaligned<std::uint16_t>(bytes));
-  }
-  return 0.0f;
-}
-
 // `count` elements.
 void convert(const std::byte* from, DType from_dtype, std::size_t count, DType dtype, std::byte* to) {
-  const std::size_t from_size = size_bytes(from_dtype);
-  for (std::size_t i = 0; i < count; ++i) {
-    const float value = element(from + i * from_size, from_dtype);
-    if (dtype == DType::kF32) {
-      std::memcpy(to + i * sizeof(float), &value, sizeof(value));
-    } else {
-      const BF16 rounded = to_bf16(value);
-      std::memcpy(to + i * sizeof(rounded), &rounded, sizeof(rounded));
-    }
-  }
+  for (std::size_t i = 0; i < count; ++i) store_element(element_at(from, i, from_dtype), to, i, dtype);
 }
 
 // Reads one byte of each page.
@@ -57,8 +33,13 @@ void touch(std::span<const std::byte> part) {
 class StageWeights::Loader {
  public:
   Loader(StageWeights& weights, const ModelConfig& config, DType dtype, const LoadProgressCallback& progress,
-         std::uint64_t bytes_total)
-      : weights_(weights), config_(config), dtype_(dtype), progress_(progress), bytes_total_(bytes_total) {
+         const kernels::CpuContext& context, std::uint64_t bytes_total)
+      : weights_(weights),
+        config_(config),
+        dtype_(dtype),
+        progress_(progress),
+        context_(context),
+        bytes_total_(bytes_total) {
     report(0);
   }
 
@@ -69,12 +50,15 @@ class StageWeights::Loader {
  private:
   Result<kernels::WeightView> read(const DecoderTensor& tensor) {
     const std::vector<std::uint64_t> shape =
-        tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.whole_rows, tensor.whole_columns};
+        tensor.is_vector() ? std::vector{tensor.whole_columns} : std::vector{tensor.whole_rows, tensor.whole_columns};
     auto found = weights_.checkpoint_->find(tensor.name, shape);
     if (!found.ok()) return found.error();
+    if (found->dtype_name == Fp8Tensor::kDTypeName && config_.fp8_blocks.has_value() && !tensor.is_vector()) {
+      return expand(tensor, *found);
+    }
     if (!found->dtype.has_value()) {
-      return Error{ErrorCode::kModelLoadFailed,
-                   "tensor '" + tensor.name + "' has dtype " + std::string(found->dtype_name) + ", not supported"};
+      return weights_.checkpoint_->fault(
+          tensor.name, "has dtype " + std::string(found->dtype_name) + ", not supported as config.json describes it");
     }
     const std::size_t from_size = size_bytes(*found->dtype);
     const auto row = [&](std::size_t index) {
@@ -85,7 +69,8 @@ class StageWeights::Loader {
     if (tensor.columns == tensor.whole_columns) {
       will_need({row(0).data(), static_cast<std::size_t>(tensor.elements()) * from_size});
     }
-    if (*found->dtype == dtype_) {
+    const DType dtype = tensor.stored_as(dtype_);
+    if (*found->dtype == dtype) {
       in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) touch(row(i));
       });
@@ -95,30 +80,55 @@ class StageWeights::Loader {
     if (!converted.ok()) return converted.error();
     in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
-        convert(row(i).data(), *found->dtype, static_cast<std::size_t>(tensor.columns), dtype_,
-                *converted + i * static_cast<std::size_t>(tensor.columns) * size_bytes(dtype_));
+        convert(row(i).data(), *found->dtype, static_cast<std::size_t>(tensor.columns), dtype,
+                *converted + i * static_cast<std::size_t>(tensor.columns) * size_bytes(dtype));
       }
     });
     return view(tensor, *converted, static_cast<std::size_t>(tensor.columns));
   }
 
+  Result<kernels::WeightView> expand(const DecoderTensor& tensor, const TensorView& codes) {
+    auto matrix = Fp8Tensor::open(*weights_.checkpoint_, tensor, codes, *config_.fp8_blocks);
+    if (!matrix.ok()) return matrix.error();
+    const auto expanded = allocate(tensor);
+    if (!expanded.ok()) return expanded.error();
+    const auto columns = static_cast<std::size_t>(tensor.columns);
+    std::vector<BF16> rows;  // Where they are widened.
+    Result<void> result;
+    in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
+      if (!result.ok()) return;
+      std::byte* const to = *expanded + begin * columns * size_bytes(dtype_);
+      if (dtype_ == DType::kBF16) {
+        result = matrix->expand(context_, begin, end, reinterpret_cast<BF16*>(to));
+        return;
+      }
+      rows.resize((end - begin) * columns);
+      result = matrix->expand(context_, begin, end, rows.data());
+      convert(reinterpret_cast<const std::byte*>(rows.data()), DType::kBF16, rows.size(), dtype_, to);
+    });
+    if (!result.ok()) return result.error();
+    return view(tensor, *expanded, columns);
+  }
+
   Result<kernels::WeightView> draw(const DecoderTensor& tensor) {
     const auto drawn = allocate(tensor);
     if (!drawn.ok()) return drawn.error();
-    in_pieces(tensor,
-              [&](std::size_t begin, std::size_t end) { draw_weights(tensor, config_, begin, end, dtype_, *drawn); });
+    in_pieces(tensor, [&](std::size_t begin, std::size_t end) {
+      draw_weights(tensor, config_, begin, end, tensor.stored_as(dtype_), *drawn);
+    });
     return view(tensor, *drawn, static_cast<std::size_t>(tensor.columns));
   }
 
   kernels::WeightView view(const DecoderTensor& tensor, const std::byte* data, std::size_t stride) const {
-    return {data, dtype_, static_cast<std::size_t>(tensor.rows), static_cast<std::size_t>(tensor.columns), stride};
+    return {data, tensor.stored_as(dtype_), static_cast<std::size_t>(tensor.rows),
+            static_cast<std::size_t>(tensor.columns), stride};
   }
 
   // Fills rows [begin, end) at a time, so that progress shows inside a large tensor as well.
   template <class Fill>
   void in_pieces(const DecoderTensor& tensor, const Fill& fill) {
     const auto rows = static_cast<std::size_t>(tensor.rows);
-    const std::size_t row_bytes = static_cast<std::size_t>(tensor.columns) * size_bytes(dtype_);
+    const std::size_t row_bytes = static_cast<std::size_t>(tensor.columns) * size_bytes(tensor.stored_as(dtype_));
     const std::size_t piece = std::max<std::size_t>(1, kProgressBytes / row_bytes);
     for (std::size_t begin = 0; begin < rows; begin += piece) {
       const std::size_t end = std::min(rows, begin + piece);
@@ -128,7 +138,7 @@ class StageWeights::Loader {
   }
 
   Result<std::byte*> allocate(const DecoderTensor& tensor) {
-    const std::uint64_t bytes = tensor.elements() * size_bytes(dtype_);
+    const std::uint64_t bytes = tensor.elements() * size_bytes(tensor.stored_as(dtype_));
     std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[static_cast<std::size_t>(bytes)]);
     if (memory == nullptr) {
       return Error{ErrorCode::kModelLoadFailed,
@@ -148,60 +158,60 @@ class StageWeights::Loader {
   const ModelConfig& config_;
   DType dtype_;
   const LoadProgressCallback& progress_;
+  const kernels::CpuContext& context_;
   std::uint64_t bytes_total_;
 };
 
 namespace {
 
-kernels::WeightView& place(StageWeights& weights, const DecoderTensor& tensor, std::uint32_t first_layer) {
+kernels::WeightView& place(StageWeights& weights, const DecoderTensor& tensor, std::uint32_t first_layer,
+                           std::uint64_t first_expert) {
   switch (tensor.role) {
     case TensorRole::kEmbedding: return weights.embedding;
     case TensorRole::kFinalNorm: return weights.final_norm;
     case TensorRole::kOutputHead: return weights.output_head;
     default: break;
   }
-  auto& layer = weights.layers[tensor.layer - first_layer];
-  switch (tensor.role) {
-    case TensorRole::kInputNorm: return layer.input_norm;
-    case TensorRole::kQuery: return layer.query;
-    case TensorRole::kKey: return layer.key;
-    case TensorRole::kValue: return layer.value;
-    case TensorRole::kAttentionOutput: return layer.attention_output;
-    case TensorRole::kPostAttentionNorm: return layer.post_attention_norm;
-    case TensorRole::kGate: return layer.gate;
-    case TensorRole::kUp: return layer.up;
-    case TensorRole::kDown: return layer.down;
-    default: break;
-  }
-  check_failed(__FILE__, __LINE__, "a role without a place", std::to_string(static_cast<int>(tensor.role)));
+  LayerWeights& layer = weights.layers[tensor.layer - first_layer];
+  const bool is_expert = is_expert_role(tensor.role);
+  const auto expert = static_cast<std::size_t>(tensor.expert - (is_expert ? first_expert : 0));
+  if (is_expert && layer.experts.size() <= expert) layer.experts.resize(expert + 1);
+  return tensor_of(layer, tensor.role, expert);
 }
 
 }  // namespace
 
 Result<StageWeights> StageWeights::load(Checkpoint checkpoint, const ModelConfig& config, const LayerRange& range,
-                                        DType dtype, const LoadProgressCallback& progress) {
-  return make(std::move(checkpoint), config, range, dtype, progress);
+                                        DType dtype, const LoadProgressCallback& progress,
+                                        const kernels::CpuContext& context) {
+  return make(std::move(checkpoint), config, range, dtype, progress, context);
 }
 
 Result<StageWeights> StageWeights::draw(const ModelConfig& config, const LayerRange& range, DType dtype,
                                         const LoadProgressCallback& progress) {
-  return make(std::nullopt, config, range, dtype, progress);
+  return make(std::nullopt, config, range, dtype, progress, {});
 }
 
 Result<StageWeights> StageWeights::make(std::optional<Checkpoint> checkpoint, const ModelConfig& config,
-                                        const LayerRange& range, DType dtype, const LoadProgressCallback& progress) {
+                                        const LayerRange& range, DType dtype, const LoadProgressCallback& progress,
+                                        const kernels::CpuContext& context) {
   SLUICE_CHECK(dtype == DType::kF32 || dtype == DType::kBF16);
   StageWeights weights(std::move(checkpoint));
   weights.layers.resize(range.num_layers);
-  const auto total =
-      weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype, range.shard);
-  Loader loader(weights, config, dtype, progress, total);
-  for (const auto& tensor :
-       decoder_tensors(config, range.first_layer, range.num_layers, range.is_first, range.is_last, range.shard)) {
+  const auto total = weights_bytes(config, range, dtype);
+  Loader loader(weights, config, dtype, progress, context, total);
+  const std::uint64_t first_expert = experts_of(config, range.shard).begin;
+  Result<void> loaded;
+  for_each_tensor(config, range, [&](const DecoderTensor& tensor) {
+    if (!loaded.ok()) return;
     const auto view = loader.load(tensor);
-    if (!view.ok()) return view.error();
-    place(weights, tensor, range.first_layer) = *view;
-  }
+    if (!view.ok()) {
+      loaded = view.error();
+      return;
+    }
+    place(weights, tensor, range.first_layer, first_expert) = *view;
+  });
+  if (!loaded.ok()) return loaded.error();
   if (range.is_last && weights.output_head.empty()) weights.output_head = weights.embedding;
   SLUICE_CHECK_EQ(weights.bytes_, total);
   return weights;

@@ -2,7 +2,7 @@
 //
 // A tensor whose dtype in the file is the one asked for is used straight from the mapping, a shard's rows or columns
 // too: resident once for all processes of a machine that serve the model. Any other is converted into memory of its
-// own.
+// own: block-scaled float8 by way of bf16 (fp8_tensor.h).
 //
 // Owns:   the checkpoint's mappings, and the tensors that were converted or drawn.
 // Thread: immutable once loaded.
@@ -17,9 +17,11 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "kernels/cpu/context.h"
 #include "kernels/tensor.h"
 #include "pipeline/model/checkpoint.h"
 #include "pipeline/model/decoder_tensors.h"
+#include "pipeline/model/layer_weights.h"
 #include "pipeline/model/model_config.h"
 
 namespace sluice {
@@ -27,33 +29,13 @@ namespace sluice {
 // Called while weights load, with bytes_done from 0 to bytes_total.
 using LoadProgressCallback = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
 
-// Shapes are those of decoder_tensors.h.
-struct LayerWeights {
-  kernels::WeightView input_norm;
-  kernels::WeightView query;
-  kernels::WeightView key;
-  kernels::WeightView value;
-  kernels::WeightView attention_output;
-  kernels::WeightView post_attention_norm;
-  kernels::WeightView gate;
-  kernels::WeightView up;
-  kernels::WeightView down;
-};
-
-// Which part of the model a stage's rank has.
-struct LayerRange {
-  std::uint32_t first_layer = 0;
-  std::uint32_t num_layers = 0;
-  bool is_first = false;
-  bool is_last = false;
-  Shard shard = {};
-};
-
 class StageWeights {
  public:
   // Reads every page that the stage needs, so that the first step does not wait for the disk. `dtype` is f32 or bf16.
+  // `context` is what conversions run on.
   static Result<StageWeights> load(Checkpoint checkpoint, const ModelConfig& config, const LayerRange& range,
-                                   DType dtype, const LoadProgressCallback& progress = {});
+                                   DType dtype, const LoadProgressCallback& progress = {},
+                                   const kernels::CpuContext& context = {});
 
   // The same without a checkpoint: every tensor drawn (random_weights.h).
   static Result<StageWeights> draw(const ModelConfig& config, const LayerRange& range, DType dtype,
@@ -74,7 +56,8 @@ class StageWeights {
   explicit StageWeights(std::optional<Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
 
   static Result<StageWeights> make(std::optional<Checkpoint> checkpoint, const ModelConfig& config,
-                                   const LayerRange& range, DType dtype, const LoadProgressCallback& progress);
+                                   const LayerRange& range, DType dtype, const LoadProgressCallback& progress,
+                                   const kernels::CpuContext& context);
 
   std::optional<Checkpoint> checkpoint_;  // Absent: drawn.
   std::vector<std::unique_ptr<std::byte[]>> converted_;

@@ -1,9 +1,7 @@
 #include "pipeline/stage/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "kernels/activation/swiglu.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/norm/rms_norm.h"
 #include "kernels/rotary/rotary.h"
@@ -14,51 +12,53 @@ namespace sluice {
 using kernels::CpuContext;
 using kernels::MatrixView;
 
-Result<Decoder> Decoder::create(const ModelConfig& config, const Shard& shard, const StageWeights& weights,
+namespace {
+
+// The widest input of a matrix product that is rounded.
+std::size_t input_columns_max(const ModelConfig& config) {
+  const AttentionConfig& attention = config.attention;
+  const bool is_latent = attention.kind == AttentionKind::kLatent;
+  const std::size_t value_dim = is_latent ? attention.latent.v_head_dim : attention.head_dim;
+  return std::max({std::size_t{config.hidden_size}, attention.num_attention_heads * value_dim,
+                   std::size_t{attention.latent.q_lora_rank}, std::size_t{config.feed_forward.intermediate_size},
+                   std::size_t{config.mixture.shared_intermediate_size}});
+}
+
+}  // namespace
+
+Result<Decoder> Decoder::create(const ModelConfig& config, const LayerRange& range, const StageWeights& weights,
                                 const DecoderOptions& options) {
-  Decoder decoder(config, shard, weights);
-  if (auto allocated = decoder.allocate(options); !allocated.ok()) return allocated.error();
-  decoder.inverse_frequencies_ = scaled_inverse_frequencies(config.rope, config.attention.head_dim);
+  Decoder decoder(config, range, weights);
+  decoder.inverse_frequencies_ = scaled_inverse_frequencies(config.rope, config.attention.rotary_dim());
+  if (auto allocated = decoder.allocate(config, options); !allocated.ok()) return allocated.error();
   return decoder;
 }
 
-Result<void> Decoder::allocate(const DecoderOptions& options) {
-  const auto& attention = config_.attention;
+Result<void> Decoder::allocate(const ModelConfig& config, const DecoderOptions& options) {
   const std::size_t rows = options.max_batch_tokens;
-  const std::size_t head_dim = attention.head_dim;
-  const std::size_t query_columns = attention.num_attention_heads * head_dim;
-  const std::size_t key_columns = attention.num_key_value_heads * head_dim;
-  const std::size_t intermediate = config_.feed_forward.intermediate_size;
-  struct Part {
-    AlignedBuffer<float>* buffer;
-    std::size_t columns;
-  };
-  for (const Part& part : {Part{&normed_, config_.hidden_size}, Part{&queries_, query_columns},
-                           Part{&keys_, key_columns}, Part{&values_, key_columns}, Part{&attended_, query_columns},
-                           Part{&gate_, intermediate}, Part{&up_, intermediate}, Part{&cosines_, head_dim / 2},
-                           Part{&sines_, head_dim / 2}, Part{&partial_, is_whole_ ? 0 : config_.hidden_size}}) {
-    auto buffer = AlignedBuffer<float>::allocate("activations", rows, part.columns);
-    if (!buffer.ok()) return buffer.error();
-    *part.buffer = *std::move(buffer);
-  }
-  const std::size_t columns_max = std::max({std::size_t{config_.hidden_size}, query_columns, intermediate});
-  auto input = LinearInput::create(options.compute, rows, columns_max);
+  auto scratch = allocate_scratch(rows, {{&normed_, config_.hidden_size},
+                                         {&cosines_, inverse_frequencies_.size()},
+                                         {&sines_, inverse_frequencies_.size()},
+                                         {&partial_, range_.shard.is_whole() ? 0 : config_.hidden_size}});
+  if (!scratch.ok()) return scratch;
+  auto input = LinearInput::create(options.compute, rows, input_columns_max(config_));
   if (!input.ok()) return input.error();
   linear_input_ = *std::move(input);
   positions_.reserve(rows);
   entries_.reserve(rows);
 
-  const kernels::KvCacheLayout layout{options.compute, options.num_blocks, attention.num_key_value_heads,
-                                      options.block_tokens, head_dim};
-  auto cache = KvCacheMemory::allocate(layout, static_cast<std::uint32_t>(weights_->layers.size()));
-  if (!cache.ok()) return cache.error();
-  cache_ = *std::move(cache);
+  auto attention = AttentionPart::make(config_, options, range_.num_layers);
+  if (!attention.ok()) return attention.error();
+  attention_ = *std::move(attention);
+  auto feed_forward = FeedForwardPart::create(config, range_, options);
+  if (!feed_forward.ok()) return feed_forward.error();
+  feed_forward_ = *std::move(feed_forward);
   return {};
 }
 
 Result<void> Decoder::embed(const CpuContext& context, kernels::Communicator* ranks, std::span<const TokenId> token_ids,
                             MatrixView<float> hidden) const {
-  if (is_whole_) {
+  if (range_.shard.is_whole()) {
     kernels::embed_tokens(context, weights_->embedding, token_ids, hidden);
     return {};
   }
@@ -80,10 +80,20 @@ Result<void> Decoder::embed(const CpuContext& context, kernels::Communicator* ra
 Result<void> Decoder::forward(const CpuContext& context, kernels::Communicator* ranks,
                               std::span<const BatchEntry> entries, MatrixView<float> hidden) {
   prepare(context, entries, hidden.rows);
-  for (std::uint32_t index = 0; index < weights_->layers.size(); ++index) {
-    attend(context, index, hidden);
+  const std::size_t rows = hidden.rows;
+  const std::size_t pairs = inverse_frequencies_.size();
+  const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
+  const LayerStep step = {context, entries_, MatrixView<const float>(cosines_.data(), rows, pairs),
+                          MatrixView<const float>(sines_.data(), rows, pairs), linear_input_};
+  const bool is_whole = range_.shard.is_whole();
+  const PartOutput output = {is_whole ? hidden : MatrixView<float>(partial_.data(), rows, hidden.columns), is_whole};
+  for (std::uint32_t index = 0; index < range_.num_layers; ++index) {
+    const LayerWeights& layer = weights_->layers[index];
+    kernels::rms_norm(context, hidden, layer.input_norm, config_.rms_norm_eps, normed);
+    attention_->run(step, layer, index, normed, output);
     if (auto added = add_partial(ranks, hidden); !added.ok()) return added;
-    feed_forward(context, index, hidden);
+    kernels::rms_norm(context, hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
+    feed_forward_.run(step, layer, config_.feed_forward_kind(range_.first_layer + index), normed, output);
     if (auto added = add_partial(ranks, hidden); !added.ok()) return added;
   }
   return {};
@@ -98,60 +108,12 @@ void Decoder::prepare(const CpuContext& context, std::span<const BatchEntry> ent
   }
   SLUICE_CHECK_EQ(positions_.size(), num_tokens);
   const std::size_t pairs = inverse_frequencies_.size();
-  kernels::rotary_angles(context, positions_, inverse_frequencies_, 1.0f, {cosines_.data(), num_tokens, pairs},
-                         {sines_.data(), num_tokens, pairs});
-}
-
-void Decoder::attend(const CpuContext& context, std::uint32_t index, MatrixView<float> hidden) {
-  const auto& layer = weights_->layers[index];
-  const std::size_t rows = hidden.rows;
-  const std::size_t head_dim = config_.attention.head_dim;
-  const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
-  const MatrixView<float> queries(queries_.data(), rows, layer.query.rows);
-  const MatrixView<float> keys(keys_.data(), rows, layer.key.rows);
-  const MatrixView<float> values(values_.data(), rows, layer.value.rows);
-  const MatrixView<float> attended(attended_.data(), rows, layer.query.rows);
-  const MatrixView<const float> cosines(cosines_.data(), rows, inverse_frequencies_.size());
-  const MatrixView<const float> sines(sines_.data(), rows, inverse_frequencies_.size());
-
-  kernels::rms_norm(context, hidden, layer.input_norm, config_.rms_norm_eps, normed);
-  linear_input_.set(context, normed);
-  linear_input_.apply(context, layer.query, queries);
-  linear_input_.apply(context, layer.key, keys);
-  linear_input_.apply(context, layer.value, values);
-  kernels::apply_rotary(context, queries, head_dim, cosines, sines);
-  kernels::apply_rotary(context, keys, head_dim, cosines, sines);
-  const auto cache = cache_.layer(index);
-  kernels::store_kv(context, entries_, keys, values, cache);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  kernels::paged_attention(context, entries_, queries, cache, scale, attended);
-  linear_input_.set(context, attended);
-  add_output(context, layer.attention_output, hidden);
-}
-
-void Decoder::feed_forward(const CpuContext& context, std::uint32_t index, MatrixView<float> hidden) {
-  const auto& layer = weights_->layers[index];
-  const std::size_t rows = hidden.rows;
-  const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
-  const MatrixView<float> gate(gate_.data(), rows, layer.gate.rows);
-  const MatrixView<float> up(up_.data(), rows, layer.up.rows);
-
-  kernels::rms_norm(context, hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
-  linear_input_.set(context, normed);
-  linear_input_.apply(context, layer.gate, gate);
-  linear_input_.apply(context, layer.up, up);
-  kernels::swiglu(context, gate, up, gate);
-  linear_input_.set(context, gate);
-  add_output(context, layer.down, hidden);
-}
-
-void Decoder::add_output(const CpuContext& context, const kernels::WeightView& w, MatrixView<float> hidden) {
-  if (is_whole_) return linear_input_.apply(context, w, hidden, {.accumulate = true});
-  linear_input_.apply(context, w, {partial_.data(), hidden.rows, hidden.columns});
+  kernels::rotary_angles(context, positions_, inverse_frequencies_, config_.rope.magnitude,
+                         {cosines_.data(), num_tokens, pairs}, {sines_.data(), num_tokens, pairs});
 }
 
 Result<void> Decoder::add_partial(kernels::Communicator* ranks, MatrixView<float> hidden) {
-  if (is_whole_) return {};
+  if (range_.shard.is_whole()) return {};
   SLUICE_CHECK(ranks != nullptr);
   const std::size_t count = hidden.rows * hidden.columns;
   if (auto summed = ranks->all_reduce_sum({partial_.data(), count}); !summed.ok()) return summed;

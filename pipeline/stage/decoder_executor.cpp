@@ -31,11 +31,11 @@ struct DecoderExecutor::Parts {
 namespace {
 
 Result<StageWeights> load_weights(const StageSpec& spec, const ModelConfig& config, const LayerRange& range,
-                                  const LoadProgressCallback& progress) {
+                                  const LoadProgressCallback& progress, const kernels::CpuContext& context) {
   if (spec.weights == WeightsKind::kRandom) return StageWeights::draw(config, range, spec.dtype, progress);
   auto checkpoint = Checkpoint::open(spec.model_dir);
   if (!checkpoint.ok()) return checkpoint.error();
-  return StageWeights::load(*std::move(checkpoint), config, range, spec.dtype, progress);
+  return StageWeights::load(*std::move(checkpoint), config, range, spec.dtype, progress, context);
 }
 
 }  // namespace
@@ -45,14 +45,15 @@ Result<std::unique_ptr<StageExecutor>> DecoderExecutor::create(const StageSpec& 
   auto pool = kernels::ThreadPool::create({.threads = spec.threads});
   if (!pool.ok()) return pool.error();
   const LayerRange range = layer_range(spec, config);
-  auto weights = load_weights(spec, config, range, progress);
+  const kernels::CpuContext context = {spec.path, pool->get()};
+  auto weights = load_weights(spec, config, range, progress, context);
   if (!weights.ok()) return weights.error();
 
   const BatchLimits limits = batch_limits(spec, config);
   auto parts = std::make_unique<Parts>(std::move(config), range, *std::move(weights), limits);
   parts->pool = *std::move(pool);
-  parts->context = {spec.path, parts->pool.get()};
-  auto decoder = Decoder::create(parts->config, spec.shard, parts->weights,
+  parts->context = context;
+  auto decoder = Decoder::create(parts->config, range, parts->weights,
                                  {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens});
   if (!decoder.ok()) return decoder.error();
   parts->decoder = *std::move(decoder);

@@ -31,21 +31,25 @@ Result<void> check_block_tokens(const FieldPlace& place, const ConfigNode& node,
 
 std::vector<Field<ModelTopology>> model_fields() {
   using M = ModelTopology;
-  return {text("path", &M::path, path_complaint)
-              .required()
-              .about("Model directory; relative to this file, or, if there is none, to the current directory."),
-          choice<M, DType>(
-              "dtype", &M::dtype,
-              {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}, {"int8", {}}, {"int4", {}}, {"fp8", {}}})
-              .about("Of weights in memory."),
-          choice<M, DType>("compute", &M::compute, {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}})
-              .about("Of activations that enter a product, and of the KV cache."),
-          choice<M, WeightsKind>(
-              "weights", &M::weights,
-              {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}})
-              .about("`\"random\"`: drawn, real kernels whose output means nothing. `\"mock\"`: known tokens, no "
-                     "kernels. Both need only `config.json`; without `tokenizer.json` prompts are token ids, and token "
-                     "17 reads `[17]`.")};
+  return {
+      text("path", &M::path, path_complaint)
+          .required()
+          .about("Model directory; relative to this file, or, if there is none, to the current directory."),
+      choice<M, DType>(
+          "dtype", &M::dtype,
+          {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}, {"int8", {}}, {"int4", {}}, {"fp8", {}}})
+          .about("Of weights in memory."),
+      choice<M, DType>("compute", &M::compute, {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}})
+          .about("Of activations that enter a product, and of the KV cache."),
+      choice<M, WeightsKind>(
+          "weights", &M::weights,
+          {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}})
+          .about("`\"random\"`: drawn, real kernels whose output means nothing. `\"mock\"`: known tokens, no "
+                 "kernels. Both need only `config.json`; without `tokenizer.json` prompts are token ids, and token "
+                 "17 reads `[17]`."),
+      choice<M, ExpertSplit>("experts", &M::experts,
+                             {{"by_width", ExpertSplit::kByWidth}, {"by_expert", ExpertSplit::kByExpert}})
+          .about("Of a mixture, between the ranks of a stage: a part of each expert on every rank, or whole ones.")};
 }
 
 std::vector<Field<MockCosts>> mock_fields() {

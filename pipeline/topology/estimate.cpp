@@ -31,21 +31,37 @@ std::uint64_t flop_per_us(const ModelTopology& model, const MachineSpeed& speed)
   return model.dtype == DType::kF32 ? speed.flop_per_us_f32 : speed.flop_per_us_mixed;
 }
 
+// Of the experts of a mixture, each as likely as another.
+struct ExpertUse {
+  double chosen = 0;  // Share of them that a token chooses.
+  double hit = 0;     // Share of them that any token of the micro-batch chooses: their weights are read.
+};
+ExpertUse expert_use(const MixtureConfig& mixture, const Batch& batch) {
+  if (mixture.num_experts == 0) return {};
+  const double chosen = static_cast<double>(mixture.num_experts_per_tok) / mixture.num_experts;
+  double missed = 1.0;
+  for (std::uint64_t i = 0; i < batch.tokens && missed > 1e-6; ++i) missed *= 1.0 - chosen;
+  return {chosen, 1.0 - missed};
+}
+
 double matrices_ns(const Plan& plan, const StagePlan& rank, const StageEnds& ends, const Batch& batch,
                    const MachineSpeed& speed) {
   const ModelTopology& model = plan.topology.model;
+  const LayerRange range = {rank.first_layer, rank.num_layers, ends.is_first, ends.is_last, rank.shard};
+  const ExpertUse experts = expert_use(plan.model.mixture, batch);
   double bytes = 0;
   double flop = 0;
-  for (const DecoderTensor& tensor :
-       decoder_tensors(plan.model, rank.first_layer, rank.num_layers, ends.is_first, ends.is_last, rank.shard)) {
+  for_each_tensor(plan.model, range, [&](const DecoderTensor& tensor) {
     const bool is_table = tensor.role == TensorRole::kEmbedding;
     const bool is_head =
         tensor.role == TensorRole::kOutputHead || (is_table && ends.is_last && plan.model.tie_word_embeddings);
-    if (tensor.is_vector || (is_table && !is_head)) continue;
+    if (tensor.is_vector() || (is_table && !is_head)) return;
+    const bool is_expert = is_expert_role(tensor.role);
     const auto elements = static_cast<double>(tensor.elements());
-    bytes += elements * static_cast<double>(size_bytes(model.dtype));
-    flop += 2.0 * elements * static_cast<double>(is_head ? batch.sampled : batch.tokens);
-  }
+    const auto tokens = static_cast<double>(is_head ? batch.sampled : batch.tokens);
+    bytes += elements * static_cast<double>(size_bytes(model.dtype)) * (is_expert ? experts.hit : 1.0);
+    flop += 2.0 * elements * tokens * (is_expert ? experts.chosen : 1.0);
+  });
   const std::uint64_t memory_speed = std::min(rank.threads * speed.memory_bytes_per_us, speed.memory_bytes_per_us_max);
   return std::max(nanoseconds(bytes, memory_speed), nanoseconds(flop, rank.threads * flop_per_us(model, speed)));
 }

@@ -5,6 +5,8 @@
 //   compute  = 2 * elements of the matrices * tokens / (threads * flop_per_us)
 //   exchange = what ranks in several processes pass on: exchanges * (hop + their bytes / link_bytes_per_us)
 //   step     = max(memory, compute) + exchange; of a mock what [mock] says
+// Of a mixture's experts those are read that one token of the micro-batch at least chooses, if all are as likely, and
+// each token computes with those that it chooses.
 // The embedding table is looked up, not multiplied; the output head multiplies one row for each sequence. A stage takes
 // as long as its slowest rank. With all stages busy the slowest one sets the pace, and the others idle for the rest:
 // bubble = 1 - step / slowest step.

@@ -68,12 +68,13 @@ Result<void> check_stage_layers(const std::vector<StageTopology>& stages, std::s
                  " of the model's " + std::to_string(model.num_hidden_layers));
 }
 
-Result<void> check_ranks(const std::vector<StageTopology>& stages, std::size_t first, const ModelConfig& model) {
+Result<void> check_ranks(const std::vector<StageTopology>& stages, std::size_t first, const ModelConfig& model,
+                         ExpertSplit experts) {
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StageTopology& stage = stages[i];
     const std::string name = stage_name(first + i);
     if (stage.ranks.empty()) return refused(name + " has no rank");
-    const Result<void> shared_out = check_shard(model, {0, static_cast<std::uint32_t>(stage.ranks.size())});
+    const Result<void> shared_out = check_shard(model, {0, static_cast<std::uint32_t>(stage.ranks.size()), experts});
     if (!shared_out.ok()) return refused(name + ": " + shared_out.error().message);
     for (const RankPlace& rank : stage.ranks) {
       if (rank.device.kind == Device::Kind::kCpu) continue;
@@ -131,12 +132,13 @@ std::vector<StagePlan> plan_stages(const Topology& topology, const std::vector<S
     plan.threads = stage.threads;
     const auto num_ranks = static_cast<std::uint32_t>(stage.ranks.size());
     for (std::uint32_t rank = 0; rank < num_ranks; ++rank) {
-      plan.shard = {rank, num_ranks};
+      plan.shard = {rank, num_ranks, topology.model.experts};
       plan.place = stage.ranks[rank];
       plan.worker = worker_of(plan, replica);
       if (topology.model.weights != WeightsKind::kMock) {
-        plan.weights_bytes = weights_bytes(model, stage.first_layer, stage.num_layers, i == 0, i + 1 == cut.size(),
-                                           topology.model.dtype, plan.shard);
+        plan.weights_bytes =
+            weights_bytes(model, {stage.first_layer, stage.num_layers, i == 0, i + 1 == cut.size(), plan.shard},
+                          topology.model.dtype);
       }
       stages.push_back(plan);
     }
@@ -349,7 +351,9 @@ Result<std::vector<ReplicaPlan>> plan_replicas(const Topology& topology, const M
     if (Result<void> checked = check_mock(topology, mock); !checked.ok()) return checked.error();
     if (Result<void> layers = check_stage_layers(replica.stages, first_stage, model); !layers.ok())
       return layers.error();
-    if (Result<void> ranks = check_ranks(replica.stages, first_stage, model); !ranks.ok()) return ranks.error();
+    if (Result<void> ranks = check_ranks(replica.stages, first_stage, model, topology.model.experts); !ranks.ok()) {
+      return ranks.error();
+    }
     const auto number = wanted.size() > 1 ? std::optional(i) : std::nullopt;
     const auto depth = static_cast<std::uint32_t>(replica.stages.size());
     replicas.push_back(

@@ -1,5 +1,6 @@
 #include "pipeline/topology/plan_graph.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -153,6 +154,20 @@ Json device_json(const DeviceUse& use) {
           {"kv_cache_bytes", use.kv_cache_bytes}};
 }
 
+Json model_json(const Plan& plan) {
+  const ModelConfig& model = plan.model;
+  const bool is_latent = model.attention.kind == AttentionKind::kLatent;
+  return {{"path", plan.topology.model.path},
+          {"architecture", model.architecture},
+          {"layers", model.num_hidden_layers},
+          {"attention", is_latent ? "latent" : "grouped_query"},
+          {"mixture_layers", std::ranges::count(model.mixture_layers, true)},
+          {"experts", model.mixture.num_experts},
+          {"experts_per_token", model.mixture.num_experts_per_tok},
+          {"kv_bytes_per_token_and_layer", kv_bytes_per_token_per_layer(model, plan.topology.model.compute)},
+          {"context_tokens", plan.context_tokens}};
+}
+
 }  // namespace
 
 std::string render_plan_dot(const Plan& plan) {
@@ -185,11 +200,7 @@ std::string render_plan_json(const Plan& plan) {
                      {"window_messages", link.window.messages},
                      {"window_bytes", link.window.bytes}});
   }
-  const Json json = {{"model",
-                      {{"path", plan.topology.model.path},
-                       {"architecture", plan.model.architecture},
-                       {"layers", plan.model.num_hidden_layers},
-                       {"context_tokens", plan.context_tokens}}},
+  const Json json = {{"model", model_json(plan)},
                      {"replicas", std::move(replicas)},
                      {"devices", std::move(devices)},
                      {"links", std::move(links)},

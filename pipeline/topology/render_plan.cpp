@@ -1,5 +1,6 @@
 // A plan as text: a few lines of facts, then tables of replicas, stages, devices, estimates and links, and notes.
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,6 +22,29 @@ std::string render_compute(const Topology& topology) {
   const std::string kind = model.weights == WeightsKind::kRandom ? " random" : "";
   return std::string(to_string(model.compute)) + ", weights " + std::string(to_string(model.dtype)) + kind +
          ", kernels " + topology.kernels.path;
+}
+
+std::string render_attention(const AttentionConfig& attention) {
+  const std::string heads = count_of(attention.num_attention_heads, "head");
+  if (attention.kind == AttentionKind::kLatent) {
+    return "latent attention, " + heads + ", of a token " + std::to_string(attention.latent.kv_lora_rank) + " + " +
+           std::to_string(attention.latent.qk_rope_head_dim) + " elements cached";
+  }
+  return "grouped-query attention, " + heads + " on " + count_of(attention.num_key_value_heads, "KV head") + " of " +
+         std::to_string(attention.head_dim);
+}
+
+std::string render_feed_forward(const ModelConfig& model, ExpertSplit split) {
+  const std::string dense = "SwiGLU of " + std::to_string(model.feed_forward.intermediate_size);
+  const MixtureConfig& mixture = model.mixture;
+  const auto mixtures = static_cast<std::uint64_t>(std::ranges::count(model.mixture_layers, true));
+  if (mixtures == 0) return dense;
+  std::string out = std::to_string(mixture.num_experts_per_tok) + " of " + count_of(mixture.num_experts, "expert") +
+                    " of " + std::to_string(mixture.intermediate_size);
+  if (mixture.shared_intermediate_size > 0)
+    out += ", shared ones of " + std::to_string(mixture.shared_intermediate_size);
+  out += " in " + count_of(mixtures, "layer") + ", between ranks " + std::string(to_string(split));
+  return mixtures == model.num_hidden_layers ? out : out + "; else " + dense;
 }
 
 std::string render_depth(const ReplicaPlan& replica) {
@@ -49,6 +73,8 @@ std::string render_facts(const Plan& plan) {
       {"model", topology.model.path},
       {"", plan.model.architecture + ", " + count_of(plan.model.num_hidden_layers, "layer") + ", context " +
                count_of(plan.context_tokens, "token") + ", vocabulary " + std::to_string(plan.model.vocab_size)},
+      {"layers", render_attention(plan.model.attention)},
+      {"", render_feed_forward(plan.model, topology.model.experts)},
       {"compute", render_compute(topology)},
       {"ingress", topology.ingress.bind + ", " + count_of(topology.ingress.max_requests, "request") + " at a time"},
   };

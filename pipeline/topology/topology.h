@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/expert_split.h"
 #include "base/messages/control.h"
 #include "base/mock_model.h"
 #include "base/weights_kind.h"
@@ -25,6 +26,7 @@ struct ModelTopology {
   DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
   DType compute = DType::kBF16;  // Of activations entering a product, and of the KV cache: f32 or bf16.
   WeightsKind weights = WeightsKind::kFile;
+  ExpertSplit experts = ExpertSplit::kByWidth;  // Of a mixture, between the ranks of a stage.
 
   friend bool operator==(const ModelTopology&, const ModelTopology&) = default;
 };

@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kTensor = "model.layers.4.mlp.up_proj.weight";
+constexpr const char* kTensor = "model.layers.4.mlp.experts.3.up_proj.weight";
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -30,7 +30,7 @@ class ModelCopy {
  public:
   ModelCopy() {
     std::filesystem::create_directory(path());
-    for (const auto& entry : std::filesystem::directory_iterator(source_path("examples/models/storyteller-llama"))) {
+    for (const auto& entry : std::filesystem::directory_iterator(model_path())) {
       std::filesystem::copy(entry.path(), path() / entry.path().filename());
     }
   }
@@ -118,7 +118,7 @@ TEST_SUITE("e2e/bad_files") {
 
   TEST_CASE("headers that lie: overlaps, gaps, sizes, dtypes, and numbers beyond all bounds") {
     const std::function<void(Json&)> edits[] = {
-        [](Json& h) { h[kTensor]["data_offsets"] = h["model.layers.3.mlp.up_proj.weight"]["data_offsets"]; },
+        [](Json& h) { h[kTensor]["data_offsets"] = h["model.layers.3.mlp.experts.3.up_proj.weight"]["data_offsets"]; },
         [](Json& h) { h[kTensor]["data_offsets"][1] = h[kTensor]["data_offsets"][1].get<std::uint64_t>() - 2; },
         [](Json& h) {
           h[kTensor]["data_offsets"] = {0xFFFFFFFFFFFFFF00u, 0xFFFFFFFFFFFFFFFFu};
@@ -157,7 +157,7 @@ TEST_SUITE("e2e/bad_files") {
       ModelCopy turned;
       turned.edit_header([](Json& h) { std::swap(h[kTensor]["shape"][0], h[kTensor]["shape"][1]); });
       turned.check_refused({turned.file(kWeights), std::string("tensor '") + kTensor +
-                                                       "' has shape [256, 704], config.json asks for [704, 256]"},
+                                                       "' has shape [192, 64], config.json asks for [64, 192]"},
                            rank);
       ModelCopy renamed;
       renamed.edit_header([](Json& h) {
@@ -179,11 +179,11 @@ TEST_SUITE("e2e/bad_files") {
         {"hidden_size", -256, "hidden_size"},
         {"hidden_size", "wide", "hidden_size"},
         {"num_hidden_layers", 0xFFFFFFFFFFFFFFFFu, "num_hidden_layers"},
-        {"num_key_value_heads", 3, "num_key_value_heads"},
+        {"n_group", 3, "n_group"},
         {"vocab_size", nullptr, "vocab_size"},
         {"rms_norm_eps", 1e9, "rms_norm_eps"},
         {"eos_token_id", 4096, "eos_token_id"},
-        {"rope_scaling", Json{{"rope_type", "yarn"}}, "yarn"},
+        {"rope_scaling", Json{{"rope_type", "longrope"}}, "longrope"},
         {"hidden_act", "gelu", "gelu"},
     };
     for (const auto& [key, value, part] : edits) {
@@ -209,7 +209,7 @@ TEST_SUITE("e2e/bad_files") {
   TEST_CASE("a config.json that belongs to other weights") {
     ModelCopy wider;
     wider.edit_config("vocab_size", 5000);
-    wider.check_refused({wider.file(kWeights), "model.embed_tokens.weight", "[5000, 256]"});
+    wider.check_refused({wider.file(kWeights), "model.embed_tokens.weight", "[5000, 192]"});
     ModelCopy narrower;  // The tokenizer has more tokens than the model.
     narrower.edit_config("vocab_size", 4000);
     narrower.check_refused({});

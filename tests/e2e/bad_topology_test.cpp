@@ -28,7 +28,7 @@ void check_sentence(const Refusal& refusal, int exit_code, const std::string& se
 }
 
 std::string topology_with(const std::string& tables) {
-  return "[model]\npath = \"" + source_path("examples/models/storyteller-llama").string() + "\"\n" + tables;
+  return "[model]\npath = \"" + model_path().string() + "\"\n" + tables;
 }
 
 // Serves [model] (lines 1 and 2) and `tables` (from line 3 on).

@@ -101,7 +101,7 @@ TEST_SUITE("e2e/concurrency") {
     topology.compute = "bf16";
     topology.max_batch_tokens = 64;
     // One full context and little more: what runs together has to give way to each other.
-    topology.kv_cache = "1792KiB";
+    topology.kv_cache = "672KiB";
     check_together_equals_alone(topology);
   }
 }

@@ -222,7 +222,7 @@ TEST_SUITE("e2e/crowd") {
   TEST_CASE("64 mixed requests, preempted, parked, cancelled, with common beginnings, give the tokens of each alone") {
     TopologyText topology;
     topology.max_batch_tokens = 96;
-    topology.kv_cache = "3584KiB";  // Two full contexts: what runs together has to give way to each other.
+    topology.kv_cache = "1344KiB";  // Two full contexts: what runs together has to give way to each other.
     check_crowd(topology);
   }
 
@@ -231,7 +231,7 @@ TEST_SUITE("e2e/crowd") {
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
     topology.compute = "bf16";
     topology.max_batch_tokens = 96;
-    topology.kv_cache = "1792KiB";
+    topology.kv_cache = "672KiB";
     check_crowd(topology);
   }
 }

@@ -107,7 +107,8 @@ void check_descriptors(const EngineUnderTest& engine, const std::map<pid_t, std:
   for (const auto& [process, count] : now) {
     if (count == before.at(process)) continue;
     FAIL_CHECK("process " << process << " has " << count << " descriptors, " << before.at(process)
-                          << " before; now open:\n" << descriptor_names(process));
+                          << " before; now open:\n"
+                          << descriptor_names(process));
   }
 }
 

@@ -15,12 +15,20 @@
 
 namespace sluice::test {
 
+std::filesystem::path model_path(const std::string& name) {
+  return source_path("examples/models/" + name);
+}
+
+std::filesystem::path golden_path(const std::string& name) {
+  return source_path("tests/golden/" + name + ".json");
+}
+
 std::string TopologyText::toml() const {
   if (!as_written.empty()) return as_written;
   std::ostringstream out;
   if (copies > 1) out << "copies = " << copies << "\n";
-  out << "[model]\npath = \"" << (model.empty() ? source_path("examples/models/storyteller-llama").string() : model)
-      << "\"\ndtype = \"" << dtype << "\"\ncompute = \"" << compute << "\"\nweights = \"" << weights << "\"\n"
+  out << "[model]\npath = \"" << (model.empty() ? model_path().string() : model) << "\"\ndtype = \"" << dtype
+      << "\"\ncompute = \"" << compute << "\"\nweights = \"" << weights << "\"\nexperts = \"" << experts << "\"\n"
       << "[ingress]\nbind = \"tcp://127.0.0.1:*\"\nmax_requests = " << max_requests
       << "\nmax_queued_prompt_tokens = " << max_queued_prompt_tokens
       << "\nclient_window_tokens = " << client_window_tokens << "\nmessage_bytes_max = " << message_bytes_max
@@ -47,7 +55,7 @@ std::string TopologyText::toml() const {
   return out.str();
 }
 
-TopologyText shipped_topology(const std::string& name, const std::string& compute) {
+TopologyText shipped_topology(const std::string& name, const std::string& compute, const std::string& model) {
   std::ifstream file(source_path("configs/" + name));
   std::string toml(std::istreambuf_iterator<char>(file), {});
   const auto replace = [&](const std::string& what, const std::string& by) {
@@ -55,7 +63,7 @@ TopologyText shipped_topology(const std::string& name, const std::string& comput
     if (at != std::string::npos) toml.replace(at, what.size(), by);
     return at != std::string::npos;
   };
-  REQUIRE(replace("../examples", source_path("examples").string()));
+  REQUIRE(replace("../examples/models/" + std::string(kDemoModel), model_path(model).string()));
   REQUIRE(replace("tcp://127.0.0.1:5555", "tcp://127.0.0.1:*"));
   if (!compute.empty()) REQUIRE(replace("compute = \"bf16\"", "compute = \"" + compute + "\""));
   if (!replace("tcp://127.0.0.1:5550", "tcp://127.0.0.1:*")) {

@@ -12,6 +12,12 @@
 
 namespace sluice::test {
 
+// The model that is served where a test does not say which: that of configs/.
+inline constexpr const char* kDemoModel = "storyteller-deepseek";
+std::filesystem::path model_path(const std::string& name = kDemoModel);
+// What transformers computes with it.
+std::filesystem::path golden_path(const std::string& name = kDemoModel);
+
 struct StageText {
   std::string layers;
   std::string rank;  // "head/cpu:0", "spawn/cpu:0", "worker-a/cpu:0"; of several ranks "head/cpu:0, head/cpu:0"
@@ -43,6 +49,7 @@ struct TopologyText {
   std::uint32_t session_idle_ms = 60'000;
   std::string model;             // Empty: the demo model.
   std::string weights = "file";  // "random", "mock"
+  std::string experts = "by_width";
   std::uint32_t mock_step_us = 0;
   std::uint32_t mock_token_us = 0;
   std::uint32_t link_timeout_ms = 2'000;
@@ -54,8 +61,9 @@ struct TopologyText {
   std::string toml() const;
 };
 
-// A file of configs/ as it is, but for addresses, which are free ports, and `compute`, unless that is empty.
-TopologyText shipped_topology(const std::string& name, const std::string& compute = {});
+// A file of configs/ as it is, but for addresses, which are free ports, `compute`, unless that is empty, and the model.
+TopologyText shipped_topology(const std::string& name, const std::string& compute = {},
+                              const std::string& model = kDemoModel);
 // Whether a stage of it has several ranks: sums are taken in another order then.
 bool is_tensor_parallel(const TopologyText& topology);
 

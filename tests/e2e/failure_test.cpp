@@ -103,7 +103,7 @@ TEST_SUITE("e2e/failure") {
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "worker-a/cpu:0"}};
     EngineUnderTest engine(topology, false);
     TemporaryFolder folder;
-    const auto model = source_path("examples/models/storyteller-llama");
+    const auto model = model_path();
     std::filesystem::copy(model, folder.path() / "model", std::filesystem::copy_options::recursive);
     std::ofstream(folder.path() / "model" / "config.json", std::ios::app) << "\n";
     const std::vector<std::string> arguments = {"worker",  "--connect",    engine.control(), "--name", "worker-a",

@@ -1,9 +1,10 @@
-// The golden file of Hugging Face transformers, through the real ingress, on every cut of the pipeline.
+// The golden files of Hugging Face transformers, through the real ingress, on every cut of the pipeline.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -24,8 +25,10 @@ struct GoldenCase {
   std::string greedy_text;
 };
 
-std::vector<GoldenCase> golden_cases() {
-  std::ifstream file(source_path("tests/golden/storyteller-llama.json"));
+const std::vector<std::string> kModels = {"storyteller-llama", "storyteller-deepseek"};
+
+std::vector<GoldenCase> golden_cases(const std::string& model) {
+  std::ifstream file(golden_path(model));
   std::vector<GoldenCase> cases;
   for (const auto& entry : nlohmann::json::parse(file)) {
     cases.push_back({entry["text"], entry["add_special_tokens"], entry["ids"], entry["prompt_logprobs"],
@@ -53,10 +56,19 @@ Generate seeded(Generate request) {
   return request;
 }
 
-std::vector<Answer> run_golden(const EngineUnderTest& engine, const std::string& prefix = {}) {
+// A topology that serves the model.
+TopologyText topology_for(const std::string& model, std::vector<StageText> stages = {{"0-5", "head/cpu:0"}}) {
+  TopologyText topology;
+  topology.model = model_path(model).string();
+  topology.stages = std::move(stages);
+  return topology;
+}
+
+std::vector<Answer> run_golden(const EngineUnderTest& engine, const std::string& model,
+                               const std::string& prefix = {}) {
   auto client = engine.connect();
   std::vector<Answer> answers;
-  const auto cases = golden_cases();
+  const auto cases = golden_cases(model);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     Generate request = request_for(cases[i], i);
     request.request_id = prefix + request.request_id;
@@ -67,12 +79,12 @@ std::vector<Answer> run_golden(const EngineUnderTest& engine, const std::string&
   return answers;
 }
 
-std::vector<Answer> run_golden(const TopologyText& topology) {
-  return run_golden(EngineUnderTest(topology));
+std::vector<Answer> run_golden(const TopologyText& topology, const std::string& model) {
+  return run_golden(EngineUnderTest(topology), model);
 }
 
-void check_prompt_logprobs(const std::vector<Answer>& answers, double tolerance) {
-  const auto cases = golden_cases();
+void check_prompt_logprobs(const std::vector<Answer>& answers, const std::string& model, double tolerance) {
+  const auto cases = golden_cases(model);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto& logprobs = answers[i].finished->prompt_logprobs;
     REQUIRE(logprobs.size() == cases[i].prompt_logprobs.size());
@@ -82,8 +94,8 @@ void check_prompt_logprobs(const std::vector<Answer>& answers, double tolerance)
   }
 }
 
-void check_greedy(const std::vector<Answer>& answers) {
-  const auto cases = golden_cases();
+void check_greedy(const std::vector<Answer>& answers, const std::string& model) {
+  const auto cases = golden_cases(model);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     CHECK(answers[i].ids == cases[i].greedy_ids);
     CHECK(answers[i].text == cases[i].greedy_text);
@@ -102,10 +114,10 @@ void check_same_bits(const std::vector<Answer>& answers, const std::vector<Answe
 }
 
 // The cases sampled.
-std::vector<Answer> run_seeded(const EngineUnderTest& engine) {
+std::vector<Answer> run_seeded(const EngineUnderTest& engine, const std::string& model) {
   auto client = engine.connect();
   std::vector<Answer> answers;
-  const auto cases = golden_cases();
+  const auto cases = golden_cases(model);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     answers.push_back(generate(client, seeded(request_for(cases[i], i))));
     REQUIRE(answers.back().finished.has_value());
@@ -151,81 +163,121 @@ bool is_left_out(const std::string& name) {
 #endif
 }
 
-const std::vector<Answer>& one_stage_f32() {
-  static const std::vector<Answer> answers = run_golden({});
-  return answers;
+const std::vector<Answer>& one_stage_f32(const std::string& model) {
+  static std::map<std::string, std::vector<Answer>> answers;
+  if (!answers.contains(model)) answers[model] = run_golden(topology_for(model), model);
+  return answers[model];
 }
 
-TopologyText three_processes(const std::string& transport) {
-  TopologyText topology;
-  topology.stages = {{"0-1", "head/cpu:0"}, {"2-3", "spawn/cpu:0"}, {"4-5", "spawn/cpu:0"}};
+TopologyText three_processes(const std::string& model, const std::string& transport) {
+  TopologyText topology = topology_for(model, {{"0-1", "head/cpu:0"}, {"2-3", "spawn/cpu:0"}, {"4-5", "spawn/cpu:0"}});
   topology.transport = transport;
   return topology;
 }
 
-TopologyText with_ranks(const std::string& ranks) {
-  TopologyText topology;
-  topology.stages = {{"0-5", ranks}};
-  return topology;
+TopologyText with_ranks(const std::string& model, const std::string& ranks) {
+  return topology_for(model, {{"0-5", ranks}});
+}
+
+// Serves a shipped file with its own model.
+void check_shipped(const std::string& name, const std::vector<Answer>& sampled) {
+  CAPTURE(name);
+  const TopologyText topology = shipped_topology(name, "f32");
+  EngineUnderTest engine(topology, false);
+  const auto workers = start_workers(engine, topology.as_written);
+  engine.wait_until_ready();
+  const auto answers = run_golden(engine, kDemoModel);
+  check_greedy(answers, kDemoModel);
+  if (is_tensor_parallel(topology)) {
+    check_close(answers, one_stage_f32(kDemoModel));
+    check_close(run_seeded(engine, kDemoModel), sampled);
+  } else {
+    check_same_bits(answers, one_stage_f32(kDemoModel));
+    check_same_bits(run_seeded(engine, kDemoModel), sampled);
+  }
 }
 
 TEST_SUITE("e2e/golden") {
   TEST_CASE("f32: one stage in process gives the golden tokens, text and prompt log-probabilities") {
-    check_greedy(one_stage_f32());
-    check_prompt_logprobs(one_stage_f32(), 1e-4);
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      check_greedy(one_stage_f32(model), model);
+      check_prompt_logprobs(one_stage_f32(model), model, 1e-4);
+    }
   }
 
   TEST_CASE("f32: two stages in process give the golden tokens, and the bits of one stage") {
-    TopologyText topology;
-    topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "head/cpu:0"}};
-    const auto answers = run_golden(topology);
-    check_greedy(answers);
-    check_same_bits(answers, one_stage_f32());
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      const auto answers = run_golden(topology_for(model, {{"0-2", "head/cpu:0"}, {"3-5", "head/cpu:0"}}), model);
+      check_greedy(answers, model);
+      check_same_bits(answers, one_stage_f32(model));
+    }
   }
 
-  TEST_CASE("f32: three stages in three processes over ipc give the golden tokens, and the bits of one stage") {
-    const auto answers = run_golden(three_processes("ipc"));
-    check_greedy(answers);
-    check_prompt_logprobs(answers, 1e-4);
-    check_same_bits(answers, one_stage_f32());
-  }
-
-  TEST_CASE("f32: three stages in three processes over tcp give the golden tokens, and the bits of one stage") {
-    const auto answers = run_golden(three_processes("tcp"));
-    check_greedy(answers);
-    check_prompt_logprobs(answers, 1e-4);
-    check_same_bits(answers, one_stage_f32());
+  TEST_CASE("f32: three stages in three processes over ipc and tcp give the golden tokens, and the bits of one stage") {
+    for (const auto& model : kModels) {
+      for (const std::string transport : {"ipc", "tcp"}) {
+        CAPTURE(model);
+        CAPTURE(transport);
+        const auto answers = run_golden(three_processes(model, transport), model);
+        check_greedy(answers, model);
+        check_prompt_logprobs(answers, model, 1e-4);
+        check_same_bits(answers, one_stage_f32(model));
+      }
+    }
   }
 
   TEST_CASE("tensor parallel: two ranks in one process give the golden tokens, and the same bits as over links") {
-    const auto answers = run_golden(with_ranks("head/cpu:0, head/cpu:0"));
-    check_greedy(answers);
-    check_prompt_logprobs(answers, 1e-4);
-    check_same_bits(run_golden(with_ranks("head/cpu:0, spawn/cpu:0")), answers);
-    check_same_bits(run_golden(with_ranks("spawn:a/cpu:0, spawn:a/cpu:0")), answers);
-    TopologyText tcp = with_ranks("spawn/cpu:0, spawn/cpu:0");
-    tcp.transport = "tcp";
-    check_same_bits(run_golden(tcp), answers);
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      const auto answers = run_golden(with_ranks(model, "head/cpu:0, head/cpu:0"), model);
+      check_greedy(answers, model);
+      check_prompt_logprobs(answers, model, 1e-4);
+      check_same_bits(run_golden(with_ranks(model, "head/cpu:0, spawn/cpu:0"), model), answers);
+      check_same_bits(run_golden(with_ranks(model, "spawn:a/cpu:0, spawn:a/cpu:0"), model), answers);
+      TopologyText tcp = with_ranks(model, "spawn/cpu:0, spawn/cpu:0");
+      tcp.transport = "tcp";
+      check_same_bits(run_golden(tcp, model), answers);
+    }
+  }
+
+  TEST_CASE("tensor parallel: experts that go to ranks whole give the golden tokens, in one process and over links") {
+    const std::string model = "storyteller-deepseek";
+    TopologyText topology = with_ranks(model, "head/cpu:0, head/cpu:0");
+    topology.experts = "by_expert";
+    const auto answers = run_golden(topology, model);
+    check_greedy(answers, model);
+    check_prompt_logprobs(answers, model, 1e-4);
+    topology.stages = {{"0-5", "head/cpu:0, spawn/cpu:0"}};
+    check_same_bits(run_golden(topology, model), answers);
   }
 
   TEST_CASE("tensor parallel: two stages of two ranks in four processes have the bits of two ranks") {
-    TopologyText topology;
-    topology.stages = {{"0-2", "head/cpu:0, spawn/cpu:0"}, {"3-5", "spawn/cpu:0, spawn/cpu:0"}};
-    const auto answers = run_golden(topology);
-    check_greedy(answers);
-    check_same_bits(answers, run_golden(with_ranks("head/cpu:0, head/cpu:0")));
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      const auto answers = run_golden(
+          topology_for(model, {{"0-2", "head/cpu:0, spawn/cpu:0"}, {"3-5", "spawn/cpu:0, spawn/cpu:0"}}), model);
+      check_greedy(answers, model);
+      check_same_bits(answers, run_golden(with_ranks(model, "head/cpu:0, head/cpu:0"), model));
+    }
   }
 
   TEST_CASE(
       "tensor parallel: four ranks, which share KV heads, give the golden tokens, in one process and over links") {
-    const auto answers = run_golden(with_ranks("head/cpu:0, head/cpu:0, head/cpu:0, head/cpu:0"));
-    check_greedy(answers);
-    check_prompt_logprobs(answers, 1e-4);
-    check_same_bits(run_golden(with_ranks("head/cpu:0, spawn:a/cpu:0, spawn:a/cpu:0, spawn:b/cpu:0")), answers);
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      const auto answers = run_golden(with_ranks(model, "head/cpu:0, head/cpu:0, head/cpu:0, head/cpu:0"), model);
+      check_greedy(answers, model);
+      check_prompt_logprobs(answers, model, 1e-4);
+      check_same_bits(run_golden(with_ranks(model, "head/cpu:0, spawn:a/cpu:0, spawn:a/cpu:0, spawn:b/cpu:0"), model),
+                      answers);
+    }
   }
 
   TEST_CASE("f32: two replicas, cut in two ways, give the golden tokens, and the bits of one stage") {
-    TopologyText topology;
+    const std::string model = kDemoModel;
+    TopologyText topology = topology_for(model);
     topology.router = "policy = 'round_robin'\n";
     topology.replicas =
         "[[replica]]\n[[replica.stage]]\nlayers = '0-5'\nranks = ['spawn/cpu:0']\n"
@@ -234,9 +286,9 @@ TEST_SUITE("e2e/golden") {
     EngineUnderTest engine(topology);
     engine.check_metrics({{"sluice_replica_up{replica=\"0\"}", 1}, {"sluice_replica_up{replica=\"1\"}", 1}});
     for (int round = 0; round < 2; ++round) {  // An odd number of cases: each meets both.
-      const auto answers = run_golden(engine, "round-" + std::to_string(round) + "-");
-      check_greedy(answers);
-      check_same_bits(answers, one_stage_f32());
+      const auto answers = run_golden(engine, model, "round-" + std::to_string(round) + "-");
+      check_greedy(answers, model);
+      check_same_bits(answers, one_stage_f32(model));
     }
     engine.check_metrics({{"sluice_router_decisions_total{replica=\"0\",by=\"round_robin\"}", 5},
                           {"sluice_router_decisions_total{replica=\"1\",by=\"round_robin\"}", 5}});
@@ -245,53 +297,50 @@ TEST_SUITE("e2e/golden") {
   TEST_CASE("every shipped topology gives the golden tokens, greedy and seeded, in f32") {
     // mock.toml has no weights; hosts_test.cpp serves on other hosts.
     const std::set<std::string> elsewhere = {"mock.toml", "workers-on-hosts-curve.toml"};
-    const std::vector<Answer> sampled = run_seeded(EngineUnderTest(shipped_topology("one-process.toml", "f32")));
+    const std::vector<Answer> sampled =
+        run_seeded(EngineUnderTest(shipped_topology("one-process.toml", "f32")), kDemoModel);
     int num_served = 0;
     for (const auto& entry : std::filesystem::directory_iterator(source_path("configs"))) {
       const std::string name = entry.path().filename().string();
       if (entry.path().extension() != ".toml" || elsewhere.contains(name) || is_left_out(name)) continue;
-      CAPTURE(name);
-      const TopologyText topology = shipped_topology(name, "f32");
-      EngineUnderTest engine(topology, false);
-      const auto workers = start_workers(engine, topology.as_written);
-      engine.wait_until_ready();
-      const auto answers = run_golden(engine);
-      check_greedy(answers);
-      if (is_tensor_parallel(topology)) {
-        check_close(answers, one_stage_f32());
-        check_close(run_seeded(engine), sampled);
-      } else {
-        check_same_bits(answers, one_stage_f32());
-        check_same_bits(run_seeded(engine), sampled);
-      }
+      check_shipped(name, sampled);
       ++num_served;
     }
     CHECK(num_served >= (is_left_out("one-process.toml") ? 2 : 10));
   }
 
   TEST_CASE("f32 weights: the same bits as bf16 weights, which they are") {
-    TopologyText topology;
-    topology.dtype = "f32";
-    check_same_bits(run_golden(topology), one_stage_f32());
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      TopologyText topology = topology_for(model);
+      topology.dtype = "f32";
+      check_same_bits(run_golden(topology, model), one_stage_f32(model));
+    }
   }
 
   TEST_CASE("scalar and avx2 kernels: the golden tokens as well") {
-    for (const std::string path : {"scalar", "avx2"}) {
-      CAPTURE(path);
-      TopologyText topology;
-      topology.kernel_path = path;
-      check_greedy(run_golden(topology));
+    for (const auto& model : kModels) {
+      for (const std::string path : {"scalar", "avx2"}) {
+        CAPTURE(model);
+        CAPTURE(path);
+        TopologyText topology = topology_for(model);
+        topology.kernel_path = path;
+        check_greedy(run_golden(topology, model), model);
+      }
     }
   }
 
   TEST_CASE("bf16 compute: prompt log-probabilities within 5e-2, and the same bits on three processes as on one") {
-    TopologyText one;
-    one.compute = "bf16";
-    TopologyText three = three_processes("ipc");
-    three.compute = "bf16";
-    const auto answers = run_golden(one);
-    check_prompt_logprobs(answers, 5e-2);
-    check_same_bits(run_golden(three), answers);
+    for (const auto& model : kModels) {
+      CAPTURE(model);
+      TopologyText one = topology_for(model);
+      one.compute = "bf16";
+      TopologyText three = three_processes(model, "ipc");
+      three.compute = "bf16";
+      const auto answers = run_golden(one, model);
+      check_prompt_logprobs(answers, model, 5e-2);
+      check_same_bits(run_golden(three, model), answers);
+    }
   }
 }
 

@@ -20,7 +20,7 @@ TEST_SUITE("e2e/handshake") {
     const auto& welcome = std::get<Welcome>(message);
     CHECK(welcome.version == 1);
     CHECK(welcome.session != SessionToken{});
-    CHECK(welcome.model == "storyteller-llama");
+    CHECK(welcome.model == kDemoModel);
     CHECK(welcome.max_requests == 7);
     CHECK(welcome.context_tokens == 1024);
     CHECK(welcome.client_window_tokens == 33);

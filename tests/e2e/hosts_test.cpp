@@ -29,8 +29,8 @@ class Cluster {
   Cluster() : hosts_(3) {
     std::ifstream shipped(source_path("configs/workers-on-hosts-curve.toml"));
     std::string toml(std::istreambuf_iterator<char>(shipped), {});
-    const std::string model = "../examples/models/storyteller-llama";
-    toml.replace(toml.find(model), model.size(), source_path("examples/models/storyteller-llama").string());
+    const std::string model = "../examples/models/" + std::string(kDemoModel);
+    toml.replace(toml.find(model), model.size(), model_path().string());
     folder_.write("topology.toml", toml);
     for (const char* name : {"head", "worker-a", "worker-b", "alice", "stranger"}) {
       Program keygen({"keygen", name, "--out", folder_.path().string()});
@@ -93,7 +93,7 @@ bool mentions(const Outcome& outcome, const std::string& part) {
 
 // All cases of the golden file, greedy, asked by alice.
 void check_golden(Cluster& cluster) {
-  std::ifstream file(source_path("tests/golden/storyteller-llama.json"));
+  std::ifstream file(golden_path());
   for (const auto& entry : nlohmann::json::parse(file)) {
     const std::vector<TokenId> expected = entry["greedy"];
     std::vector<std::string> flags = {"-p",

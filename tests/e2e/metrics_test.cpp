@@ -144,8 +144,7 @@ TEST_SUITE("e2e/metrics") {
       CHECK(sample(samples, "sluice_stage_tokens_total" + labels) == sample(samples, "sluice_step_tokens_sum"));
       CHECK(sample(samples, "sluice_stage_weights_bytes" + labels) > 0);
     }
-    CHECK(samples.contains(
-        "sluice_stage_info{stage=\"1\",layers=\"3-5\",place=\"spawn/cpu:0\",process=\"stage-1\"}"));
+    CHECK(samples.contains("sluice_stage_info{stage=\"1\",layers=\"3-5\",place=\"spawn/cpu:0\",process=\"stage-1\"}"));
     for (const std::string process : {"head", "stage-1"}) {
       CHECK(sample(samples, "sluice_process_resident_bytes{process=\"" + process + "\"}") > 1 << 20);
       CHECK(sample(samples, "sluice_process_open_descriptors{process=\"" + process + "\"}") > 3);

@@ -19,9 +19,7 @@ const std::vector<StageText> kThreeProcesses = {{"0-1", "head/cpu:0"}, {"2-3", "
 // The demo model's config.json, and nothing else.
 class BareModel {
  public:
-  BareModel() {
-    std::filesystem::copy(source_path("examples/models/storyteller-llama/config.json"), folder_.path() / "config.json");
-  }
+  BareModel() { std::filesystem::copy(model_path() / "config.json", folder_.path() / "config.json"); }
   TopologyText topology(const std::string& weights, const std::vector<StageText>& stages) const {
     TopologyText topology;
     topology.model = folder_.path().string();
@@ -95,7 +93,7 @@ TEST_SUITE("e2e/mock") {
     for (const auto& stages : {kOneStage, kThreeProcesses}) {
       TopologyText topology = model.topology("mock", stages);
       topology.max_requests = 100;
-      topology.kv_cache = "4MiB";  // Too little for all, so that some are preempted.
+      topology.kv_cache = "1536KiB";  // Too little for all, so that some are preempted.
       EngineUnderTest engine(topology);
       const auto report = offer_load(engine, {"--rate", "5000", "--requests", "3000", "--connections", "3"}, 0);
       const int finished = report["outcomes"]["finished"]["length"];

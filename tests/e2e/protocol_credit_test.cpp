@@ -48,7 +48,7 @@ TEST_SUITE("e2e/protocol_credit") {
   TEST_CASE("clients that never grant do not disturb others, even where they hold every place of the batch") {
     TopologyText topology;
     topology.max_sequences = 2;
-    topology.kv_cache = "1MiB";  // 10 blocks of 16 tokens: two sequences of this length, and no third.
+    topology.kv_cache = "384KiB";  // 10 blocks of 16 tokens: two sequences of this length, and no third.
     EngineUnderTest engine(topology);
     Conversation live(engine);
     live.generate(endless("before", 64, 1000));

@@ -49,7 +49,7 @@ Generate with_prompt_logprobs(const std::string& id, Prompt prompt) {
 TEST_SUITE("e2e/protocol") {
   TEST_CASE("text, token ids and chat messages that mean the same prompt give the same answer") {
     Conversation client(shared_engine());
-    std::ifstream file(source_path("tests/golden/storyteller-llama.json"));
+    std::ifstream file(golden_path());
     const auto golden = nlohmann::json::parse(file);
     for (std::size_t i = 0; i < golden.size(); ++i) {
       Generate text = with_prompt_logprobs("text-" + std::to_string(i), golden[i]["text"].get<std::string>());

@@ -92,7 +92,7 @@ TEST_SUITE("e2e/stalled") {
     topology.link_window_messages = 512;  // The patient ask at once, and none is refused: half of it is always there.
     topology.max_sequences = 32;
     topology.client_window_tokens = 32;
-    topology.kv_cache = "8MiB";  // Of some of them at a time: the others' requests are preempted, not only set aside.
+    topology.kv_cache = "3MiB";  // Of some of them at a time: the others' requests are preempted, not only set aside.
     topology.finished_keep_ms = 3000;
     topology.session_idle_ms = 500;
     EngineUnderTest engine(topology);

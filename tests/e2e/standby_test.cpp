@@ -66,7 +66,7 @@ TopologyText shipped_with_standby() {
   };
   replace("\"tcp://127.0.0.1:5555\"", "\"tcp://127.0.0.1:*\"");
   replace("bind = \"tcp://127.0.0.1:5550\"", "bind = \"tcp://127.0.0.1:*\"");
-  replace("../examples/models/storyteller-llama", source_path("examples/models/storyteller-llama").string());
+  replace("../examples/models/" + std::string(kDemoModel), model_path().string());
   topology.as_written += "[metrics]\nbind = 'http://127.0.0.1:*'\ninterval_ms = 20\n";
   return topology;
 }
@@ -130,7 +130,7 @@ TEST_SUITE("e2e/standby") {
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "any/cpu:0"}};
     EngineUnderTest engine(topology, false);
     const TemporaryFolder folder;
-    const auto model = source_path("examples/models/storyteller-llama");
+    const auto model = model_path();
     std::filesystem::copy(model, folder.path() / "model", std::filesystem::copy_options::recursive);
     std::ofstream(folder.path() / "model" / "config.json", std::ios::app) << "\n";
     Program wrong = registered_worker(engine, "wrong", (folder.path() / "model").string());

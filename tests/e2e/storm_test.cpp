@@ -48,7 +48,7 @@ TopologyText stormy_topology() {
   topology.max_sequences = 16;
   topology.max_batch_tokens = 64;
   topology.client_window_tokens = 4;
-  topology.kv_cache = "1792KiB";  // One full context and little more.
+  topology.kv_cache = "672KiB";  // One full context and little more.
   topology.finished_count_max = 200;
   topology.finished_keep_ms = 1000;
   topology.session_idle_ms = 1000;

@@ -35,7 +35,7 @@ TEST_SUITE("e2e/top") {
     while (has_dash(text) && clock.now() < end) text = picture(engine);
     CAPTURE(text);
     CHECK(!has_dash(text));
-    CHECK(text.starts_with("sluice top   storyteller-llama   up   last "));
+    CHECK(text.starts_with("sluice top   " + std::string(kDemoModel) + "   up   last "));
     CHECK(text.find("\nrequests   [") != std::string::npos);
     CHECK(text.find(" of 64   connections 1   queued tokens ") != std::string::npos);
     CHECK(text.find("output 0/s") == std::string::npos);

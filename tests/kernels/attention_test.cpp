@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "tests/kernels/paged_blocks.h"
 #include "tests/kernels/random_tensors.h"
 
 namespace sluice::kernels {
 namespace {
 
+using test::blocks_for;
 using test::Matrix;
+using test::random_blocks;
 
 struct Heads {
   std::size_t num_kv_heads, group, head_dim;
@@ -41,19 +44,6 @@ struct Sequence {
         values(test::random_matrix(random, tokens, heads.num_kv_heads * heads.head_dim)) {}
   std::size_t tokens() const { return queries.view.rows; }
 };
-
-// `count` distinct blocks of `num_blocks` in random order.
-std::vector<BlockId> random_blocks(SplitMix64& random, std::size_t count, std::size_t num_blocks) {
-  std::vector<BlockId> blocks(num_blocks);
-  for (std::size_t i = 0; i < num_blocks; ++i) blocks[i] = {static_cast<std::uint32_t>(i)};
-  for (std::size_t i = num_blocks; i > 1; --i) std::swap(blocks[i - 1], blocks[random.below(i)]);
-  blocks.resize(count);
-  return blocks;
-}
-
-std::size_t blocks_for(std::size_t tokens, std::size_t block_tokens) {
-  return (tokens + block_tokens - 1) / block_tokens;
-}
 
 float scale_of(const Heads& heads) {
   return 1.0f / std::sqrt(static_cast<float>(heads.head_dim));

@@ -46,6 +46,34 @@ TEST_SUITE("kernels/norm/rms_norm") {
     }
   }
 
+  TEST_CASE("rms_norm: in place over each head, or over the first part of each row, leaves the rest") {
+    SplitMix64 random(4);
+    const auto before = test::random_matrix(random, 6, 3 * 20 + 9);
+    const Weights weight(random, DType::kBF16, 1, 20), latent_weight(random, DType::kBF16, 1, 60);
+    for (const CpuContext& context : test::contexts()) {
+      Matrix<float> heads(6, 60), expected(1, 20);
+      for (std::size_t t = 0; t < 6; ++t) std::copy_n(before.view.row(t), 60, heads.view.row(t));
+      const Matrix<float> heads_before = heads;
+      rms_norm(context, MatrixView<float>(heads.storage.data(), 18, 20), weight.view, 1e-6f,
+               MatrixView<float>(heads.storage.data(), 18, 20));
+      for (std::size_t i = 0; i < 18; ++i) {
+        rms_norm(context, MatrixView<const float>(heads_before.storage.data() + i * 20, 1, 20), weight.view, 1e-6f,
+                 expected.view);
+        CHECK(std::memcmp(expected.storage.data(), heads.storage.data() + i * 20, 20 * sizeof(float)) == 0);
+      }
+
+      auto rows = before;
+      const MatrixView<float> latent(rows.view.data, 6, 60, rows.view.row_stride);
+      rms_norm(context, latent, latent_weight.view, 1e-6f, latent);
+      Matrix<float> normed(6, 60);
+      rms_norm_reference(heads_before, latent_weight.view, 1e-6f, normed.view);
+      CHECK(test::worst_ratio(latent, normed, 1e-30, 2e-6) <= 1.0);
+      for (std::size_t t = 0; t < 6; ++t) {
+        CHECK(std::equal(rows.view.row(t) + 60, rows.view.row(t) + 69, before.view.row(t) + 60));
+      }
+    }
+  }
+
   TEST_CASE("rms_norm: a row of zeros stays zero and no rows are no work") {
     SplitMix64 random(3);
     const Weights weight(random, DType::kF32, 1, 20);

@@ -76,6 +76,57 @@ TEST_SUITE("kernels/rotary/rotary") {
       }
     }
   }
+
+  TEST_CASE("apply_rotary: interleaved pairs of a part of each head agree with the reference and leave the rest") {
+    SplitMix64 random(2);
+    for (std::size_t frequencies : {1, 3, 8, 16, 20, 32}) {
+      const std::size_t head_dim = 11 + 2 * frequencies;
+      const auto cosines = test::random_matrix(random, 9, frequencies, 1);
+      const auto sines = test::random_matrix(random, 9, frequencies);
+      const auto before = test::random_matrix(random, 9, 3 * head_dim, 5);
+      const auto part = [&](const Matrix<float>& x) { return heads_of(x.view, 3).part(7, 2 * frequencies); };
+      auto reference = before;
+      apply_rotary_reference(part(reference), RotaryPairs::kInterleaved, cosines, sines);
+      for (const CpuContext& context : test::contexts()) {
+        INFO(test::name_of(context) << ", " << frequencies << " frequencies");
+        auto x = before;
+        apply_rotary(context, part(x), RotaryPairs::kInterleaved, cosines, sines);
+        CHECK(test::worst_ratio(x, reference, 2e-6, 2e-7) <= 1.0);
+        for (std::size_t t = 0; t < 9; ++t) {
+          for (std::size_t i = 0; i < 3 * head_dim; ++i) {
+            const std::size_t in_head = i % head_dim;
+            if (in_head < 7 || in_head >= 7 + 2 * frequencies) CHECK(x.view.row(t)[i] == before.view.row(t)[i]);
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("apply_rotary: interleaved pairs give the bits of halves in another order") {
+    SplitMix64 random(3);
+    for (std::size_t frequencies : {3, 16, 21}) {
+      const auto cosines = test::random_matrix(random, 5, frequencies);
+      const auto sines = test::random_matrix(random, 5, frequencies);
+      const auto interleaved = test::random_matrix(random, 5, 4 * frequencies);
+      Matrix<float> halves(5, 4 * frequencies);
+      const auto place = [&](std::size_t i) {
+        const std::size_t head = i / (2 * frequencies), in_head = i % (2 * frequencies);
+        return head * 2 * frequencies + in_head / 2 + in_head % 2 * frequencies;
+      };
+      for (std::size_t t = 0; t < 5; ++t) {
+        for (std::size_t i = 0; i < 4 * frequencies; ++i) halves.view.row(t)[place(i)] = interleaved.view.row(t)[i];
+      }
+      for (const CpuContext& context : test::contexts()) {
+        auto x = interleaved;
+        auto y = halves;
+        apply_rotary(context, heads_of(x.view, 2), RotaryPairs::kInterleaved, cosines, sines);
+        apply_rotary(context, heads_of(y.view, 2), RotaryPairs::kHalves, cosines, sines);
+        for (std::size_t t = 0; t < 5; ++t) {
+          for (std::size_t i = 0; i < 4 * frequencies; ++i) CHECK(x.view.row(t)[i] == y.view.row(t)[place(i)]);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

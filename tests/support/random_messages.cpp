@@ -268,6 +268,7 @@ StageAssign RandomMessages::stage_assign() {
   assign.pipeline_stage = u32();
   assign.rank = u32();
   assign.num_ranks = u32();
+  assign.experts = static_cast<ExpertSplit>(below(2));
   assign.exchange_address = text();
   assign.model_fingerprint = u64();
   return assign;

@@ -39,6 +39,16 @@ WeightsKind read_weights(wire::WeightsKind weights, Reading& reading) {
   return WeightsKind::kFile;
 }
 
+static_assert(static_cast<int>(ExpertSplit::kByWidth) == static_cast<int>(wire::ExpertSplit::BY_WIDTH));
+static_assert(static_cast<int>(ExpertSplit::kByExpert) == static_cast<int>(wire::ExpertSplit::BY_EXPERT));
+
+ExpertSplit read_experts(wire::ExpertSplit split, Reading& reading) {
+  const auto number = static_cast<std::uint16_t>(split);
+  if (number <= static_cast<std::uint16_t>(ExpertSplit::kByExpert)) return static_cast<ExpertSplit>(number);
+  reading.fail(ErrorCode::kProtocolViolation, "experts shared out as " + std::to_string(number) + " are unknown");
+  return ExpertSplit::kByWidth;
+}
+
 // ---- worker to head -------------------------------------------------------------------------------------------------
 
 void write_message(const WorkerHello& hello, wire::WorkerMessage::Builder root) {
@@ -166,6 +176,7 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setNumRanks(assign.num_ranks);
   builder.setExchangeAddress(as_text(assign.exchange_address));
   builder.setModelFingerprint(assign.model_fingerprint);
+  builder.setExperts(static_cast<wire::ExpertSplit>(assign.experts));
 }
 
 StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& reading) {
@@ -175,6 +186,7 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .pipeline_stage = reader.getPipelineStage(),
           .rank = reader.getRank(),
           .num_ranks = reader.getNumRanks(),
+          .experts = read_experts(reader.getExperts(), reading),
           .model_path = read_text(reader.getModelPath()),
           .model_fingerprint = reader.getModelFingerprint(),
           .first_layer = reader.getFirstLayer(),

@@ -274,6 +274,11 @@ enum WeightsKind {
   mock @2;
 }
 
+enum ExpertSplit {
+  byWidth @0;
+  byExpert @1;
+}
+
 enum DType {
   f32 @0;
   bf16 @1;
@@ -318,6 +323,7 @@ struct StageAssign {
   numRanks @24 :UInt32 = 1;
   exchangeAddress @25 :Text;     # Where to bind for the partial results of rank {peer}; or empty.
   modelFingerprint @26 :UInt64;  # Of the head's model; 0: anything.
+  experts @27 :ExpertSplit;      # Of a mixture, between the ranks.
 }
 
 struct LoadProgress {

@@ -40,7 +40,7 @@ TEST_SUITE("pipeline/model/model_config") {
     CHECK(config->rms_norm_eps == 1e-6f);
     CHECK(config->tie_word_embeddings);
     CHECK(config->attention == AttentionConfig{AttentionKind::kGroupedQuery, 4, 2, 64});
-    CHECK(config->feed_forward == FeedForwardConfig{FeedForwardKind::kSwiGlu, 704});
+    CHECK(config->feed_forward == FeedForwardConfig{704});
     CHECK(config->rope == RopeConfig{});
     CHECK(config->bos_token_id == TokenId{0});
     CHECK(config->eos_token_ids == std::vector<TokenId>{1, 5});
@@ -108,7 +108,8 @@ TEST_SUITE("pipeline/model/model_config") {
     check_refused(R"("rms_norm_eps": 1e400)", "");
     check_refused(R"("rope_theta": 0)", "rope_theta");
     check_refused(R"("rope_scaling": {"type": "linear", "factor": 0})", "rope_scaling");
-    check_refused(R"("rope_scaling": {"rope_type": "yarn", "factor": 4})", "rope_scaling");
+    check_refused(R"("rope_scaling": {"rope_type": "longrope", "factor": 4})", "rope_scaling");
+    check_refused(R"("rope_scaling": {"rope_type": "yarn", "factor": 4}, "rope_theta": 1)", "rope_scaling");
     check_refused(R"("rope_scaling": 3)", "rope_scaling");
     check_refused(R"("tie_word_embeddings": 1)", "tie_word_embeddings");
   }
@@ -123,10 +124,14 @@ TEST_SUITE("pipeline/model/model_config") {
   }
 
   TEST_CASE("what changes the computation and is not known is refused") {
-    check_refused(R"("attention_bias": true)", "attention_bias");
-    check_refused(R"("mlp_bias": true)", "mlp_bias");
     check_refused(R"("hidden_act": "gelu")", "hidden_act");
+    check_refused(R"("partial_rotary_factor": 0.5)", "partial_rotary_factor");
+    check_refused(R"("quantization_config": {"quant_method": "awq"})", "quantization_config");
     check_refused(R"("quantization_config": {"quant_method": "fp8"})", "quantization_config");
+    check_refused(R"("quantization_config": {"quant_method": "fp8", "fmt": "e5m2", "weight_block_size": [1, 2]})",
+                  "quantization_config");
+    check_refused(R"("quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 2]})",
+                  "quantization_config");
   }
 
   TEST_CASE("text that is no JSON object is refused") {
@@ -160,10 +165,10 @@ TEST_SUITE("pipeline/model/model_config") {
     const std::uint64_t table = 4096 * 256 * 2;
     const std::uint64_t layer = (2 * 256 + 256 * 256 * 2 + 128 * 256 * 2 + 3 * 704 * 256) * 2;
     const std::uint64_t norm = 256 * 2;
-    CHECK(weights_bytes(config, 0, 6, true, true, DType::kBF16) == table + 6 * layer + norm);
-    CHECK(weights_bytes(config, 0, 2, true, false, DType::kBF16) == table + 2 * layer);
-    CHECK(weights_bytes(config, 4, 2, false, true, DType::kBF16) == table + 2 * layer + norm);
-    CHECK(weights_bytes(config, 2, 2, false, false, DType::kF32) == 4 * layer);
+    CHECK(weights_bytes(config, {0, 6, true, true}, DType::kBF16) == table + 6 * layer + norm);
+    CHECK(weights_bytes(config, {0, 2, true, false}, DType::kBF16) == table + 2 * layer);
+    CHECK(weights_bytes(config, {4, 2, false, true}, DType::kBF16) == table + 2 * layer + norm);
+    CHECK(weights_bytes(config, {2, 2, false, false}, DType::kF32) == 4 * layer);
     CHECK(kv_bytes_per_token_per_layer(config, DType::kBF16) == 2 * 128 * 2);
     CHECK(kv_bytes_per_token_per_layer(config, DType::kF32) == 2 * 128 * 4);
   }

@@ -24,7 +24,7 @@ std::vector<float> drawn(const DecoderTensor& tensor, std::size_t begin, std::si
 }
 
 const DecoderTensor kMatrix = {
-    TensorRole::kQuery, 0, "model.layers.0.self_attn.q_proj.weight", 40, 25, false, 0, 0, 40, 25};
+    TensorRole::kQuery, TensorKind::kMatrix, 0, 0, "model.layers.0.self_attn.q_proj.weight", 40, 25, 0, 0, 40, 25};
 
 }  // namespace
 
@@ -53,7 +53,7 @@ TEST_SUITE("pipeline/model/random_weights") {
     }
     CHECK(std::abs(sum / 1000) < 0.002);
     CHECK(std::sqrt(squares / 1000) == doctest::Approx(0.02).epsilon(0.05));
-    CHECK(drawn({TensorRole::kFinalNorm, 0, "model.norm.weight", 1, 16, true, 0, 0, 1, 16}, 0, 1) ==
+    CHECK(drawn({TensorRole::kFinalNorm, TensorKind::kNorm, 0, 0, "model.norm.weight", 1, 16, 0, 0, 1, 16}, 0, 1) ==
           std::vector<float>(16, 1.0f));
   }
 
@@ -72,7 +72,7 @@ TEST_SUITE("pipeline/model/random_weights") {
     const auto last = StageWeights::draw(config, {5, 1, false, true}, DType::kBF16);
     REQUIRE(first.ok());
     REQUIRE(last.ok());
-    CHECK(first->bytes() == weights_bytes(config, 0, 2, true, false, DType::kBF16));
+    CHECK(first->bytes() == weights_bytes(config, {0, 2, true, false}, DType::kBF16));
     CHECK(first->converted_bytes() == first->bytes());
     CHECK(last_done == first->bytes());
     REQUIRE(last->output_head.rows == first->embedding.rows);

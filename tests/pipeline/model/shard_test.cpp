@@ -58,6 +58,60 @@ TEST_SUITE("pipeline/model/shard") {
     CHECK_FALSE(check_shard(config, {0, 6}).ok());
   }
 
+  TEST_CASE("latent attention needs heads alone to divide, mixtures what is shared out of them") {
+    // 4 heads; 16 experts of 64, shared ones of 64; a dense layer of 320; 3 mixtures.
+    ModelConfig config = load_model_config(test::source_path("tests/golden/deepseek-v3")).value();
+    CHECK(check_shard(config, {3, 4}).ok());
+    CHECK(check_shard(config, {3, 4, ExpertSplit::kByExpert}).ok());
+    CHECK_FALSE(check_shard(config, {0, 8}).ok());
+    config.mixture.intermediate_size = 66;
+    const auto by_width = check_shard(config, {0, 4});
+    REQUIRE_FALSE(by_width.ok());
+    CHECK(by_width.error().message ==
+          "4 ranks do not divide the model's 66 columns of an expert (moe_intermediate_size)");
+    CHECK(check_shard(config, {0, 4, ExpertSplit::kByExpert}).ok());
+    config.mixture.num_experts = 3;
+    CHECK_FALSE(check_shard(config, {0, 4, ExpertSplit::kByExpert}).ok());
+    config.mixture = load_model_config(test::source_path("tests/golden/deepseek-v3")).value().mixture;
+    config.mixture.shared_intermediate_size = 66;
+    CHECK_FALSE(check_shard(config, {0, 4, ExpertSplit::kByExpert}).ok());
+    config.mixture.shared_intermediate_size = 0;
+    config.feed_forward.intermediate_size = 66;
+    CHECK_FALSE(check_shard(config, {0, 4}).ok());
+    config.mixture_layers.assign(4, true);
+    CHECK(check_shard(config, {0, 4}).ok());
+  }
+
+  TEST_CASE("experts go to ranks whole, or every rank has a part of each") {
+    const ModelConfig config = load_model_config(test::source_path("tests/golden/deepseek-v2")).value();  // 12 of 24.
+    CHECK(experts_of(config, {1, 3}).size() == 12);
+    CHECK(expert_width_of(config, {1, 3}).begin == 8);
+    CHECK(shard_config(config, {1, 3}).mixture.intermediate_size == 8);
+    const Shard by_expert = {1, 3, ExpertSplit::kByExpert};
+    CHECK(experts_of(config, by_expert).begin == 4);
+    CHECK(experts_of(config, by_expert).end == 8);
+    CHECK(shard_config(config, by_expert).mixture.intermediate_size == 24);
+    CHECK(shard_config(config, by_expert).mixture.shared_intermediate_size == 16);
+    CHECK(shard_config(config, by_expert).mixture.num_experts == 12);
+    CHECK(shard_config(config, by_expert).attention.num_attention_heads == 2);
+  }
+
+  TEST_CASE("of what is added up over the ranks the first has the bias") {
+    const ModelConfig config = load_model_config(test::source_path("tests/golden/llama-biases")).value();
+    const auto has = [&](std::uint32_t rank, TensorRole role) {
+      bool found = false;
+      for_each_tensor(config, {0, 1, false, false, {rank, 2}},
+                      [&](const DecoderTensor& tensor) { found = found || tensor.role == role; });
+      return found;
+    };
+    CHECK(has(0, TensorRole::kAttentionOutputBias));
+    CHECK(has(0, TensorRole::kDownBias));
+    CHECK_FALSE(has(1, TensorRole::kAttentionOutputBias));
+    CHECK_FALSE(has(1, TensorRole::kDownBias));
+    CHECK(has(1, TensorRole::kQueryBias));
+    CHECK(has(1, TensorRole::kGateBias));
+  }
+
   TEST_CASE("shares cover everything once, and differ by one at most") {
     for (std::uint64_t total : {7ull, 64ull, 4096ull, 4097ull}) {
       for (std::uint32_t ranks = 1; ranks <= 7; ++ranks) {
@@ -130,10 +184,10 @@ TEST_SUITE("pipeline/model/shard") {
     const ModelConfig config = storyteller();
     std::uint64_t sum = 0;
     for (std::uint32_t rank = 0; rank < 2; ++rank) {
-      sum += weights_bytes(config, 0, 6, true, true, DType::kBF16, {rank, 2});
+      sum += weights_bytes(config, {0, 6, true, true, {rank, 2}}, DType::kBF16);
     }
     const std::uint64_t norms = (2 * 6 + 1) * 256 * 2;
-    CHECK(sum == weights_bytes(config, 0, 6, true, true, DType::kBF16) + norms);
+    CHECK(sum == weights_bytes(config, {0, 6, true, true}, DType::kBF16) + norms);
   }
 }
 

@@ -34,10 +34,10 @@ void write_model(const test::TempDirectory& directory, const std::string& dtype,
   directory.write("config.json", R"({"architectures": ["LlamaForCausalLM"], "hidden_size": 2, "intermediate_size": 2,
       "num_hidden_layers": 1, "num_attention_heads": 1, "vocab_size": 2})");
   std::vector<test::FileTensor> tensors;
-  for (const auto& tensor : decoder_tensors(*load_model_config(directory.path()), 0, 1, true, true)) {
+  for (const auto& tensor : decoder_tensors(*load_model_config(directory.path()), {0, 1, true, true})) {
     std::string bytes = first;
     bytes.resize(tensor.elements() * (dtype == "F32" ? 4 : dtype == "F8_E4M3" ? 1 : 2));
-    const auto shape = tensor.is_vector ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
+    const auto shape = tensor.is_vector() ? std::vector{tensor.columns} : std::vector{tensor.rows, tensor.columns};
     tensors.push_back({tensor.name, dtype, shape, bytes});
   }
   directory.write("model.safetensors", test::safetensors_file(tensors));
@@ -87,8 +87,7 @@ TEST_SUITE("pipeline/model/stage_weights") {
         });
 
         REQUIRE(weights.ok());
-        const auto planned =
-            weights_bytes(config, range.first_layer, range.num_layers, range.is_first, range.is_last, dtype);
+        const auto planned = weights_bytes(config, range, dtype);
         CHECK(weights->bytes() == planned);
         CHECK(last_done == planned);
         CHECK(last_total == planned);
@@ -127,6 +126,25 @@ TEST_SUITE("pipeline/model/stage_weights") {
     const auto weights = load_from(directory, DType::kBF16);
     REQUIRE_FALSE(weights.ok());
     CHECK(weights.error().message.find("F8_E4M3") != std::string::npos);
+  }
+
+  TEST_CASE("of a sharded checkpoint a stage opens the shards that its layers lie in, and a cut one is named") {
+    const auto golden = test::source_path("tests/golden/mistral");
+    test::TempDirectory directory;
+    std::filesystem::copy(golden, directory.path(),
+                          std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+    const auto load = [&](const LayerRange& range) {
+      return StageWeights::load(*Checkpoint::open(directory.path()), *load_model_config(directory.path()), range,
+                                DType::kBF16);
+    };
+    CHECK(load({0, 3, true, true}).ok());
+    const auto shard = directory.path() / "model-00003-of-00003.safetensors";
+    std::filesystem::resize_file(shard, std::filesystem::file_size(shard) - 1);
+    const auto whole = load({0, 3, true, true});
+    REQUIRE_FALSE(whole.ok());
+    CHECK(whole.error().code == ErrorCode::kModelLoadFailed);
+    CHECK(whole.error().message.find(shard.string()) == 0);
+    CHECK(load({0, 1, true, false}).ok());
   }
 
   TEST_CASE("a config that disagrees with the file is refused with the tensor") {

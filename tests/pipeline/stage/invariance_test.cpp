@@ -16,17 +16,24 @@ struct Mode {
   kernels::IsaPath path;
   DType dtype;
   DType compute;
-  const char* model = "tests/golden/llama-3";
+  const char* model;
 };
 
-// Every path on the small random model, the best on the demo model as well.
+// Of random weights.
+constexpr const char* kSmallModels[] = {"tests/golden/llama-3", "tests/golden/deepseek-v3"};
+
+// Every path on small random models, the best on the demo models as well.
 std::vector<Mode> modes() {
-  constexpr const char* kDemo = "examples/models/storyteller-llama";
-  std::vector<Mode> all = {{kernels::best_isa_path(), DType::kBF16, DType::kBF16, kDemo},
-                           {kernels::best_isa_path(), DType::kF32, DType::kF32, kDemo}};
-  for (const auto path : kernels::available_isa_paths()) {
-    all.push_back({path, DType::kBF16, DType::kBF16});
-    all.push_back({path, DType::kF32, DType::kF32});
+  std::vector<Mode> all;
+  for (const char* demo : {"examples/models/storyteller-llama", "examples/models/storyteller-deepseek"}) {
+    all.push_back({kernels::best_isa_path(), DType::kBF16, DType::kBF16, demo});
+    all.push_back({kernels::best_isa_path(), DType::kF32, DType::kF32, demo});
+  }
+  for (const char* small : kSmallModels) {
+    for (const auto path : kernels::available_isa_paths()) {
+      all.push_back({path, DType::kBF16, DType::kBF16, small});
+      all.push_back({path, DType::kF32, DType::kF32, small});
+    }
   }
   return all;
 }
@@ -141,43 +148,49 @@ TEST_SUITE("pipeline/stage invariance") {
   }
 
   TEST_CASE("threads do not show") {
-    const Mode mode{kernels::best_isa_path(), DType::kBF16, DType::kBF16};
-    const auto expected = alone(mode, request(4, 30, 6, 0.7f));
-    auto with_threads = options(mode);
-    with_threads.threads = 3;
-    Pipeline pipeline(with_threads);
-    auto first = request(4, 30, 6, 0.7f);
-    auto second = request(4, 30, 6, 0.7f);
-    auto third = request(5, 11, 6, 0.7f);
-    pipeline.generate({&first, &third, &second});
-    check_equal(first, expected);
-    check_equal(second, expected);
+    for (const char* model : kSmallModels) {
+      CAPTURE(model);
+      const Mode mode{kernels::best_isa_path(), DType::kBF16, DType::kBF16, model};
+      const auto expected = alone(mode, request(4, 30, 6, 0.7f));
+      auto with_threads = options(mode);
+      with_threads.threads = 3;
+      Pipeline pipeline(with_threads);
+      auto first = request(4, 30, 6, 0.7f);
+      auto second = request(4, 30, 6, 0.7f);
+      auto third = request(5, 11, 6, 0.7f);
+      pipeline.generate({&first, &third, &second});
+      check_equal(first, expected);
+      check_equal(second, expected);
+    }
   }
 
   TEST_CASE("a sequence that is computed again from prompt and output goes on with the same tokens") {
-    const Mode mode{kernels::best_isa_path(), DType::kF32, DType::kF32};
-    const auto expected = alone(mode, request(6, 20, 12, 0.9f));
-    Pipeline pipeline(options(mode));
+    for (const char* model : kSmallModels) {
+      CAPTURE(model);
+      const Mode mode{kernels::best_isa_path(), DType::kF32, DType::kF32, model};
+      const auto expected = alone(mode, request(6, 20, 12, 0.9f));
+      Pipeline pipeline(options(mode));
 
-    // As after a crash: everything up to the seventh output token is prefilled, under the old prompt length.
-    StageBatch batch;
-    const auto original = request(6, 20, 12, 0.9f);
-    batch.opened.push_back({SequenceId{900}, original.sampling, original.seed, original.logprobs, 20, {}});
-    batch.token_ids = original.prompt;
-    batch.token_ids.insert(batch.token_ids.end(), expected.output.begin(), expected.output.begin() + 7);
-    BatchEntry entry;
-    entry.sequence = SequenceId{900};
-    entry.num_tokens = 27;
-    entry.wants_sample = true;
-    entry.block_table = {BlockId{9}, BlockId{4}};
-    batch.entries.push_back(entry);
-    const auto result = pipeline.run(batch);
+      // As after a crash: everything up to the seventh output token is prefilled, under the old prompt length.
+      StageBatch batch;
+      const auto original = request(6, 20, 12, 0.9f);
+      batch.opened.push_back({SequenceId{900}, original.sampling, original.seed, original.logprobs, 20, {}});
+      batch.token_ids = original.prompt;
+      batch.token_ids.insert(batch.token_ids.end(), expected.output.begin(), expected.output.begin() + 7);
+      BatchEntry entry;
+      entry.sequence = SequenceId{900};
+      entry.num_tokens = 27;
+      entry.wants_sample = true;
+      entry.block_table = {BlockId{9}, BlockId{4}};
+      batch.entries.push_back(entry);
+      const auto result = pipeline.run(batch);
 
-    REQUIRE(result.ok());
-    REQUIRE(result->samples.size() == 1);
-    CHECK(result->samples[0].position == 27);
-    CHECK(result->samples[0].token == expected.output[7]);
-    CHECK(result->samples[0].logprobs == expected.output_logprobs[7]);
+      REQUIRE(result.ok());
+      REQUIRE(result->samples.size() == 1);
+      CHECK(result->samples[0].position == 27);
+      CHECK(result->samples[0].token == expected.output[7]);
+      CHECK(result->samples[0].logprobs == expected.output_logprobs[7]);
+    }
   }
 
   TEST_CASE("a history stands for the tokens of blocks that are already there") {
@@ -226,16 +239,19 @@ TEST_SUITE("pipeline/stage invariance") {
   }
 
   TEST_CASE("a seed gives the same story again and another one another") {
-    const Mode mode{kernels::best_isa_path(), DType::kBF16, DType::kBF16};
-    Pipeline pipeline(options(mode));
-    auto first = request(8, 10, 24, 1.0f);
-    auto again = request(8, 10, 24, 1.0f);
-    auto other = request(8, 10, 24, 1.0f);
-    other.seed = 9;
-    pipeline.generate({&first});
-    pipeline.generate({&again, &other});
-    check_equal(again, first);
-    CHECK(other.output != first.output);
+    for (const char* model : kSmallModels) {
+      CAPTURE(model);
+      const Mode mode{kernels::best_isa_path(), DType::kBF16, DType::kBF16, model};
+      Pipeline pipeline(options(mode));
+      auto first = request(8, 10, 24, 1.0f);
+      auto again = request(8, 10, 24, 1.0f);
+      auto other = request(8, 10, 24, 1.0f);
+      other.seed = 9;
+      pipeline.generate({&first});
+      pipeline.generate({&again, &other});
+      check_equal(again, first);
+      CHECK(other.output != first.output);
+    }
   }
 }
 

@@ -77,7 +77,7 @@ std::vector<Pipeline::Rank> Pipeline::make_ranks(StageSpec spec) const {
   if (options_.ranks > 1) group = kernels::SharedMemoryGroup::create(options_.ranks);
   std::vector<Rank> ranks(options_.ranks);
   for (std::uint32_t rank = 0; rank < options_.ranks; ++rank) {
-    spec.shard = {rank, options_.ranks};
+    spec.shard = {rank, options_.ranks, options_.experts};
     auto stage = StageExecutor::create(spec);
     INFO((stage.ok() ? "" : stage.error().message));
     REQUIRE(stage.ok());

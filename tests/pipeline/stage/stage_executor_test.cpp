@@ -69,7 +69,7 @@ TEST_SUITE("pipeline/stage/stage_executor create") {
     CHECK_FALSE(first->is_last());
     CHECK_FALSE(last->is_first());
     CHECK(last->is_last());
-    CHECK(first->weights_bytes() == weights_bytes(first->model(), 0, 2, true, false, DType::kBF16));
+    CHECK(first->weights_bytes() == weights_bytes(first->model(), {0, 2, true, false}, DType::kBF16));
     CHECK(first->kv_cache_bytes() == 2 * 8 * 16 * kv_bytes_per_token_per_layer(first->model(), DType::kBF16));
   }
 

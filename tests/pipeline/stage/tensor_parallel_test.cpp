@@ -15,9 +15,7 @@ using test::Generation;
 using test::Pipeline;
 using test::PipelineOptions;
 
-const auto kStoryteller = test::source_path("examples/models/storyteller-llama");
-
-Generation request_of(const nlohmann::json& golden, std::uint32_t max_tokens) {
+Generation request_of(const test::GoldenCase& golden, std::uint32_t max_tokens) {
   Generation generation = test::generation_of(golden, max_tokens, 2);
   generation.logprobs.digest = true;
   return generation;
@@ -29,8 +27,12 @@ Generation run(const PipelineOptions& options, Generation generation) {
   return generation;
 }
 
-PipelineOptions options_for(std::uint32_t ranks) {
-  return {.model_dir = kStoryteller, .path = kernels::best_isa_path(), .ranks = ranks};
+PipelineOptions options_for(const test::GoldenModel& model, std::uint32_t ranks) {
+  return {.model_dir = model.model_dir, .path = kernels::best_isa_path(), .ranks = ranks};
+}
+
+std::vector<test::GoldenModel> storytellers() {
+  return {test::storyteller("storyteller-llama"), test::storyteller("storyteller-deepseek")};
 }
 
 bool is_clear(const TokenLogprobs& at) {
@@ -52,54 +54,65 @@ void check_close(const Generation& found, const Generation& expected) {
 }  // namespace
 
 TEST_SUITE("pipeline/stage tensor parallel") {
-  TEST_CASE("2 and 4 ranks give the tokens and log-probabilities of one, and of transformers") {
-    const auto golden = test::storyteller_cases();
-    Pipeline one(options_for(1));
-    Pipeline two(options_for(2));
-    Pipeline four(options_for(4));
-    for (const auto& each : golden) {
-      CAPTURE(each["text"].get<std::string>());
-      Generation expected = request_of(each, 32);
-      Generation of_two = expected;
-      Generation of_four = expected;
-      one.generate({&expected});
-      two.generate({&of_two});
-      four.generate({&of_four});
-      check_close(of_two, expected);
-      check_close(of_four, expected);
+  TEST_CASE("2 and 4 ranks give the tokens and log-probabilities of one") {
+    for (const auto& model : storytellers()) {
+      for (const ExpertSplit experts : {ExpertSplit::kByWidth, ExpertSplit::kByExpert}) {
+        CAPTURE(model.name);
+        CAPTURE(static_cast<int>(experts));
+        Pipeline one(options_for(model, 1));
+        PipelineOptions options = options_for(model, 2);
+        options.experts = experts;
+        Pipeline two(options);
+        options.ranks = 4;
+        Pipeline four(options);
+        for (const auto& each : model.cases) {
+          CAPTURE(each.name);
+          Generation expected = request_of(each, 32);
+          Generation of_two = expected;
+          Generation of_four = expected;
+          one.generate({&expected});
+          two.generate({&of_two});
+          four.generate({&of_four});
+          check_close(of_two, expected);
+          check_close(of_four, expected);
+        }
+      }
     }
   }
 
   TEST_CASE("the bits do not depend on cuts, chunks or neighbours, for a number of ranks") {
-    const auto golden = test::storyteller_cases();
-    const Generation request = request_of(golden[0], 12);
-    const Generation expected = run(options_for(2), request);
-    PipelineOptions cut = options_for(2);
-    cut.cuts = {2, 3};
-    CHECK(run(cut, request).digests() == expected.digests());
-    Generation chunked = request;
-    chunked.chunk_tokens = 3;
-    chunked = run(options_for(2), chunked);
-    CHECK(chunked.digests() == expected.digests());
-    CHECK(chunked.prompt_logprobs == expected.prompt_logprobs);
+    for (const auto& model : storytellers()) {
+      CAPTURE(model.name);
+      const Generation request = request_of(model.cases[0], 12);
+      const Generation expected = run(options_for(model, 2), request);
+      PipelineOptions cut = options_for(model, 2);
+      cut.cuts = {2, 3};
+      CHECK(run(cut, request).digests() == expected.digests());
+      Generation chunked = request;
+      chunked.chunk_tokens = 3;
+      chunked = run(options_for(model, 2), chunked);
+      CHECK(chunked.digests() == expected.digests());
+      CHECK(chunked.prompt_logprobs == expected.prompt_logprobs);
 
-    Pipeline pipeline(options_for(2));
-    Generation beside = request;
-    Generation other = request_of(golden[1], 12);
-    pipeline.generate({&other, &beside});
-    CHECK(beside.digests() == expected.digests());
+      Pipeline pipeline(options_for(model, 2));
+      Generation beside = request;
+      Generation other = request_of(model.cases[1], 12);
+      pipeline.generate({&other, &beside});
+      CHECK(beside.digests() == expected.digests());
+    }
   }
 
   TEST_CASE("compute in bf16: ranks agree with one another, and with one within its rounding") {
-    PipelineOptions options = options_for(2);
-    options.dtype = DType::kBF16;
-    options.compute = DType::kBF16;
-    const auto golden = test::storyteller_cases();
-    const Generation found = run(options, request_of(golden[0], 4));
-    options.ranks = 1;
-    const Generation expected = run(options, request_of(golden[0], 4));
-    for (std::size_t i = 0; i < found.prompt_logprobs.size(); ++i) {
-      CHECK(std::abs(found.prompt_logprobs[i] - expected.prompt_logprobs[i]) < 0.25f);
+    for (const auto& model : storytellers()) {
+      PipelineOptions options = options_for(model, 2);
+      options.dtype = DType::kBF16;
+      options.compute = DType::kBF16;
+      const Generation found = run(options, request_of(model.cases[0], 4));
+      options.ranks = 1;
+      const Generation expected = run(options, request_of(model.cases[0], 4));
+      for (std::size_t i = 0; i < found.prompt_logprobs.size(); ++i) {
+        CHECK(std::abs(found.prompt_logprobs[i] - expected.prompt_logprobs[i]) < 0.25f);
+      }
     }
   }
 
@@ -108,18 +121,31 @@ TEST_SUITE("pipeline/stage tensor parallel") {
     sampled.sampling = {.temperature = 0.8f};
     sampled.seed = 7;
     sampled.max_tokens = 16;
-    const Generation a = run(options_for(2), sampled);
-    PipelineOptions cut = options_for(2);
-    cut.cuts = {3};
-    CHECK(run(cut, sampled).output == a.output);
-    CHECK(a.output.size() == 16);
+    for (const auto& model : storytellers()) {
+      const Generation a = run(options_for(model, 2), sampled);
+      PipelineOptions cut = options_for(model, 2);
+      cut.cuts = {3};
+      CHECK(run(cut, sampled).output == a.output);
+      CHECK(a.output.size() == 16);
+    }
   }
 
-  TEST_CASE("a rank's memory is its share") {
-    Pipeline one(options_for(1));
-    Pipeline two(options_for(2));
+  TEST_CASE("a rank's memory is its share, but of latents, which all ranks keep") {
+    const auto models = storytellers();
+    Pipeline one(options_for(models[0], 1));
+    Pipeline two(options_for(models[0], 2));
     CHECK(two.stage(0, 0).kv_cache_bytes() * 2 == one.stage(0).kv_cache_bytes());
     CHECK(two.stage(0, 0).weights_bytes() < one.stage(0).weights_bytes() * 51 / 100);
+
+    Pipeline latent_one(options_for(models[1], 1));
+    for (const ExpertSplit experts : {ExpertSplit::kByWidth, ExpertSplit::kByExpert}) {
+      PipelineOptions options = options_for(models[1], 2);
+      options.experts = experts;
+      Pipeline latent_two(options);
+      CHECK(latent_two.stage(0, 0).kv_cache_bytes() == latent_one.stage(0).kv_cache_bytes());
+      // Down-projections of latent attention and routers lie on both.
+      CHECK(latent_two.stage(0, 0).weights_bytes() < latent_one.stage(0).weights_bytes() * 53 / 100);
+    }
   }
 
   TEST_CASE("a rank whose group is over fails its step") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ constexpr std::uint64_t kHeadElements = 4096 * 256;
 Plan plan_of(const std::string& file, const std::vector<std::string>& overrides = {}) {
   const Result<Topology> topology = load_topology(test::source_path("configs/" + file), overrides);
   REQUIRE_MESSAGE(topology.ok(), (topology.ok() ? "" : topology.error().message));
-  const Result<ModelConfig> model = load_model_config(topology->model.path);
+  const Result<ModelConfig> model = load_model_config(test::source_path("examples/models/storyteller-llama"));
   REQUIRE(model.ok());
   const Result<Plan> plan = make_plan(*topology, *model);
   REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
@@ -74,6 +75,33 @@ TEST_SUITE("pipeline/topology/estimate") {
     speed.flop_per_us_mixed = 2'000;
     const ReplicaEstimate mixed = estimate_of("two-stages.toml", speed, {"model.compute=f32"});
     CHECK(mixed.stages[0].decode.step_ns == 16 * 3 * kLayerElements);
+  }
+
+  TEST_CASE("estimate: of a mixture it reads the experts that are hit, and computes with those that are chosen") {
+    const Topology topology = *load_topology(test::source_path("configs/one-process.toml"));
+    // Each layer one of 8 experts, of which a token chooses 2.
+    const ModelConfig model = *parse_model_config(R"({"architectures": ["Qwen3MoeForCausalLM"], "vocab_size": 4096,
+        "hidden_size": 64, "num_hidden_layers": 6, "num_attention_heads": 2, "head_dim": 32, "intermediate_size": 32,
+        "moe_intermediate_size": 1024, "num_experts": 8, "num_experts_per_tok": 2, "max_position_embeddings": 1024})");
+    Plan plan = *make_plan(topology, model);
+    plan.replicas[0].stages[0].threads = 1;
+    const std::uint64_t always = 6 * (4 * 64 * 64 + 8 * 64);  // Attention and routers; the head counts in both.
+    const std::uint64_t experts = 6 * 8 * 3 * 64 * 1024;
+    const std::uint64_t head = 4096 * 64;
+
+    plan.topology.batcher.max_sequences = 1;
+    MachineSpeed memory = free_machine();
+    memory.memory_bytes_per_us = memory.memory_bytes_per_us_max = 1'000;
+    CHECK(estimate(plan, plan.replicas[0], memory).stages[0].decode.step_ns == (always + head + experts / 4) * 2);
+    // Of two tokens' choices 1 - (3/4)^2 of the experts are hit, of hundreds all.
+    plan.topology.batcher.max_sequences = 2;
+    CHECK(estimate(plan, plan.replicas[0], memory).stages[0].decode.step_ns == (always + head + experts * 7 / 16) * 2);
+    CHECK(std::abs(static_cast<double>(estimate(plan, plan.replicas[0], memory).stages[0].prefill.step_ns) -
+                   static_cast<double>((always + head + experts) * 2)) < 1e-5 * static_cast<double>(experts));
+
+    MachineSpeed compute = free_machine();
+    compute.flop_per_us_bf16 = 1'000;
+    CHECK(estimate(plan, plan.replicas[0], compute).stages[0].decode.step_ns == 2 * 2 * (always + head + experts / 4));
   }
 
   TEST_CASE("estimate: stages wait for the slowest one, which sets the pace") {

@@ -42,15 +42,15 @@ TEST_SUITE("pipeline/topology/plan_graph") {
       "ingress";
       "tokenizer";
       "responder";
-      "batcher" [label="batcher\n2730 blocks"];
-      "stage 0" [label="stage 0\nlayers 0-2\ncpu:0, 1 thread\nweights 6.2 MiB\nKV cache 63.9 MiB"];
+      "batcher" [label="batcher\n7281 blocks"];
+      "stage 0" [label="stage 0\nlayers 0-2\ncpu:0, 1 thread\nweights 5.0 MiB\nKV cache 63.9 MiB"];
     }
   }
   subgraph cluster_2 {
     label="host worker-a";
     subgraph cluster_3 {
       label="process worker-a";
-      "stage 1" [label="stage 1\nlayers 3-5\ncpu:0, 1 thread\nweights 6.2 MiB\nKV cache 63.9 MiB"];
+      "stage 1" [label="stage 1\nlayers 3-5\ncpu:0, 1 thread\nweights 5.6 MiB\nKV cache 63.9 MiB"];
     }
   }
   "ingress" -> "tokenizer" [label="inproc\n64 messages, 64.0 MiB"];
@@ -93,6 +93,10 @@ TEST_SUITE("pipeline/topology/plan_graph") {
   TEST_CASE("render_plan_json: holds what the tables hold") {
     const nlohmann::json json = nlohmann::json::parse(render_plan_json(plan_of("two-by-two.toml")));
     CHECK(json["model"]["path"] == "m\"\\");
+    CHECK(json["model"]["attention"] == "latent");
+    CHECK(json["model"]["mixture_layers"] == 5);
+    CHECK(json["model"]["experts_per_token"] == 4);
+    CHECK(json["model"]["kv_bytes_per_token_and_layer"] == 2 * (64 + 32));
     const auto& replica = json["replicas"][0];
     CHECK(replica["pipeline_depth"] == 2);
     CHECK(replica["stages"].size() == 4);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/topology/topology_parser.h"
+#include "tests/pipeline/model/published_configs.h"
 #include "tests/pipeline/topology/test_model.h"
 #include "tests/support/paths.h"
 
@@ -223,6 +224,31 @@ TEST_SUITE("pipeline/topology/plan") {
     CHECK(plan->notes == std::vector<std::string>{"the weights are drawn at random: the output means nothing"});
   }
 
+  TEST_CASE("make_plan: DeepSeek-V3 as it is published, over two hosts of eight ranks") {
+    const Result<ModelConfig> model = parse_model_config(test::kDeepSeekV3Config);
+    REQUIRE(model.ok());
+    Topology topology = make_topology({make_stage(0, 31), make_stage(31, 30)});
+    topology.model.weights = WeightsKind::kRandom;
+    topology.model.experts = ExpertSplit::kByExpert;
+    topology.batcher.kv_cache_bytes = std::uint64_t{8} << 30;
+    for (StageTopology& stage : topology.stages) stage.ranks.resize(8, stage.ranks[0]);
+    const Result<Plan> plan = make_plan(topology, *model);
+    REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message));
+    const StagePlan& rank = plan->replicas[0].stages[8 + 3];
+    CHECK(rank.shard == Shard{3, 8, ExpertSplit::kByExpert});
+    // A share of 671 billion parameters of two bytes; what ranks do not share out adds some 0.6 percent.
+    CHECK(rank.weights_bytes > 671'026'419'200ull / 8 * 30 / 61 * 2);
+    CHECK(rank.weights_bytes < 671'026'419'200ull / 8 * 32 / 61 * 2);
+    // 512 + 64 elements for each token and layer on every rank, of which one device has sixteen here.
+    CHECK(rank.kv_cache_bytes == std::uint64_t{plan->replicas[0].num_blocks} * 16 * 30 * 576 * 2);
+    CHECK(plan->replicas[0].num_blocks == (std::uint64_t{8} << 30) / (std::uint64_t{8} * 16 * 61 * 576 * 2));
+    const std::string text = render_plan(*plan);
+    CHECK(text.find("\nlayers    latent attention, 128 heads, of a token 512 + 64 elements cached\n") !=
+          std::string::npos);
+    CHECK(text.find("\n          8 of 256 experts of 2048, shared ones of 2048 in 58 layers, between ranks by_expert; "
+                    "else SwiGLU of 18432\n") != std::string::npos);
+  }
+
   TEST_CASE("make_plan: stages of one worker share its process, budget and inproc links") {
     Topology topology = make_topology({make_stage(0, 1), make_stage(1, 2, {Host::Kind::kSpawn, "a"}),
                                        make_stage(3, 2, {Host::Kind::kSpawn, "a"}), make_stage(5, 1)});
@@ -324,31 +350,33 @@ TEST_SUITE("pipeline/topology/plan") {
     REQUIRE(topology.ok());
     const Result<ModelConfig> model = load_model_config(topology->model.path);
     REQUIRE(model.ok());
-    topology->model.path = "storyteller-llama";
+    topology->model.path = "storyteller-deepseek";
     const Result<Plan> plan = make_plan(*topology, *model);
     REQUIRE(plan.ok());
 
-    CHECK(render_plan(*plan) == R"(model     storyteller-llama
-          LlamaForCausalLM, 6 layers, context 1024 tokens, vocabulary 4096
+    CHECK(render_plan(*plan) == R"(model     storyteller-deepseek
+          DeepseekV3ForCausalLM, 6 layers, context 1024 tokens, vocabulary 4096
+layers    latent attention, 4 heads, of a token 64 + 32 elements cached
+          4 of 16 experts of 64, shared ones of 64 in 5 layers, between ranks by_width; else SwiGLU of 512
 compute   bf16, weights bf16, kernels auto
 ingress   tcp://127.0.0.1:5555, 64 requests at a time
 batcher   32 sequences, 512 tokens a micro-batch, 2 micro-batches in flight
-KV cache  2730 blocks of 16 tokens: 43680 tokens
+KV cache  7281 blocks of 16 tokens: 116496 tokens
 metrics   http://127.0.0.1:9464
 
 stage  layers  rank         worker   threads  weights  KV cache
-0      0-2     head/cpu:0   -        1        6.2 MiB  63.9 MiB
-1      3-5     spawn/cpu:0  stage-1  1        6.2 MiB  63.9 MiB
+0      0-2     head/cpu:0   -        1        5.0 MiB  63.9 MiB
+1      3-5     spawn/cpu:0  stage-1  1        5.6 MiB  63.9 MiB
 
 host  device  processes      stages  threads  weights   KV cache
-head  cpu:0   head, stage-1  0, 1    2        12.4 MiB  127.9 MiB
+head  cpu:0   head, stage-1  0, 1    2        10.7 MiB  127.9 MiB
 
 estimated, to compare cuts (see docs/TOPOLOGY.md for what is not in it):
-stage  decode of     step     bubble  prefill of  step      bubble
-0      16 sequences  1.14 ms  32.1 %  512 tokens  36.53 ms  0.0 %
-1      16 sequences  1.68 ms  0.0 %   512 tokens  36.56 ms  0.0 %
-     decode         imbalance  prefill         imbalance
-all  9507 tokens/s  19.1 %     14002 tokens/s  0.0 %
+stage  decode of     step    bubble  prefill of  step      bubble
+0      16 sequences  504 us  41.0 %  512 tokens  16.13 ms  0.0 %
+1      16 sequences  854 us  0.0 %   512 tokens  14.38 ms  10.8 %
+     decode          imbalance  prefill         imbalance
+all  18721 tokens/s  25.7 %     31733 tokens/s  5.7 %
 
 link                     travels  messages  bytes
 ingress    -> tokenizer  inproc   64        64.0 MiB

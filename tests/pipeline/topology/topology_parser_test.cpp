@@ -61,6 +61,7 @@ TEST_SUITE("pipeline/topology/topology_parser") {
 path = "a/b"
 dtype = "f32"
 compute = "f32"
+experts = "by_expert"
 weights = "file"
 [ingress]
 bind = "ipc:///run/sluice"
@@ -118,7 +119,7 @@ count = 1
 
     REQUIRE(parsed.ok());
     Topology expected;
-    expected.model = {.path = "a/b", .dtype = DType::kF32, .compute = DType::kF32};
+    expected.model = {.path = "a/b", .dtype = DType::kF32, .compute = DType::kF32, .experts = ExpertSplit::kByExpert};
     expected.ingress = {.bind = "ipc:///run/sluice",
                         .max_requests = 7,
                         .max_queued_prompt_tokens = 70,
@@ -412,7 +413,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
     const Result<Topology> topology = load_topology(test::source_path("configs/one-process.toml"));
 
     REQUIRE(topology.ok());
-    CHECK(topology->model.path == test::source_path("examples/models/storyteller-llama").string());
+    CHECK(topology->model.path == test::source_path("examples/models/storyteller-deepseek").string());
   }
 
   TEST_CASE("load_topology: a file that is not there, or a folder, is not found") {

@@ -1,0 +1,78 @@
+#include <cmath>
+#include <vector>
+
+#include "kernels/latent_attention/latent_attention.h"
+#include "kernels/weight_element.h"
+
+namespace sluice::kernels {
+namespace {
+
+// The cache as a matrix of slots.
+WeightView slots_of(const LatentCacheView& cache) {
+  const LatentCacheLayout& layout = cache.layout;
+  return {cache.rows, layout.dtype, layout.num_blocks * layout.block_tokens, layout.row_elements()};
+}
+
+std::size_t slot_of(const LatentCacheView& cache, const AttentionEntry& entry, std::size_t position) {
+  const std::size_t block_tokens = cache.layout.block_tokens;
+  return entry.block_table[position / block_tokens].value * block_tokens + position % block_tokens;
+}
+
+// One head of one token.
+void attend(const AttentionEntry& entry, std::size_t position, const float* latent, const float* rope,
+            const LatentCacheView& cache, float scale, float* out) {
+  const LatentCacheLayout& layout = cache.layout;
+  const WeightView slots = slots_of(cache);
+  std::vector<double> weights(position + 1);
+  double maximum = -INFINITY;
+  for (std::size_t j = 0; j <= position; ++j) {
+    const std::size_t slot = slot_of(cache, entry, j);
+    for (std::size_t d = 0; d < layout.row_elements(); ++d) {
+      const double query = d < layout.latent_dim ? latent[d] : rope[d - layout.latent_dim];
+      weights[j] += query * weight_at(slots, slot, d);
+    }
+    weights[j] *= scale;
+    maximum = std::fmax(maximum, weights[j]);
+  }
+  double sum = 0;
+  for (double& weight : weights) sum += weight = std::exp(weight - maximum);
+  for (std::size_t d = 0; d < layout.latent_dim; ++d) {
+    double value = 0;
+    for (std::size_t j = 0; j <= position; ++j) value += weights[j] * weight_at(slots, slot_of(cache, entry, j), d);
+    out[d] = static_cast<float>(value / sum);
+  }
+}
+
+}  // namespace
+
+void store_latent_reference(std::span<const AttentionEntry> entries, MatrixView<const float> rows,
+                            const LatentCacheView& cache) {
+  std::size_t row = 0;
+  for (const AttentionEntry& entry : entries) {
+    for (std::size_t t = 0; t < entry.num_tokens; ++t, ++row) {
+      const std::size_t first = slot_of(cache, entry, entry.first_position + t) * rows.columns;
+      for (std::size_t d = 0; d < rows.columns; ++d) {
+        if (cache.layout.dtype == DType::kF32) {
+          static_cast<float*>(cache.rows)[first + d] = rows.row(row)[d];
+        } else {
+          static_cast<BF16*>(cache.rows)[first + d] = to_bf16(rows.row(row)[d]);
+        }
+      }
+    }
+  }
+}
+
+void latent_attention_reference(std::span<const AttentionEntry> entries, const LatentQueries& queries,
+                                const LatentCacheView& cache, float scale, MatrixView<float> out) {
+  std::size_t row = 0;
+  for (const AttentionEntry& entry : entries) {
+    for (std::size_t t = 0; t < entry.num_tokens; ++t, ++row) {
+      for (std::size_t h = 0; h < queries.latent.num_heads; ++h) {
+        attend(entry, entry.first_position + t, queries.latent.head(row, h), queries.rope.head(row, h), cache, scale,
+               out.row(row) + h * cache.layout.latent_dim);
+      }
+    }
+  }
+}
+
+}  // namespace sluice::kernels
