@@ -14,7 +14,9 @@ namespace sluice {
 namespace detail {
 
 template <class T>
-concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+concept Printable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 template <class T>
 std::string printed(const T& value) {
@@ -37,17 +39,17 @@ template <class A, class B>
 }  // namespace detail
 }  // namespace sluice
 
-#define SLUICE_CHECK(condition)                                                      \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]]                                                   \
-      ::sluice::check_failed(__FILE__, __LINE__, #condition, "");                    \
+#define SLUICE_CHECK(condition)                                   \
+  do {                                                            \
+    if (!(condition)) [[unlikely]]                                \
+      ::sluice::check_failed(__FILE__, __LINE__, #condition, ""); \
   } while (false)
 
-#define SLUICE_CHECK_COMPARE_(a, op, b)                                              \
-  do {                                                                               \
-    const auto& sluice_a_ = (a);                                                     \
-    const auto& sluice_b_ = (b);                                                     \
-    if (!(sluice_a_ op sluice_b_)) [[unlikely]]                                      \
+#define SLUICE_CHECK_COMPARE_(a, op, b)                                                                    \
+  do {                                                                                                     \
+    const auto& sluice_a_ = (a);                                                                           \
+    const auto& sluice_b_ = (b);                                                                           \
+    if (!(sluice_a_ op sluice_b_)) [[unlikely]]                                                            \
       ::sluice::detail::check_compare_failed(__FILE__, __LINE__, #a " " #op " " #b, sluice_a_, sluice_b_); \
   } while (false)
 

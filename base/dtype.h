@@ -11,7 +11,9 @@ namespace sluice {
 
 enum class DType : std::uint8_t { kF32 = 0, kBF16 = 1, kF16 = 2 };
 
-constexpr std::size_t size_bytes(DType dtype) { return dtype == DType::kF32 ? 4 : 2; }
+constexpr std::size_t size_bytes(DType dtype) {
+  return dtype == DType::kF32 ? 4 : 2;
+}
 
 // "f32", "bf16", "f16": the spelling of topology files.
 std::string_view to_string(DType dtype);
@@ -24,7 +26,9 @@ struct BF16 {
   friend bool operator==(BF16, BF16) = default;
 };
 
-inline float to_f32(BF16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
+inline float to_f32(BF16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
 
 // Rounds to nearest, ties to even; NaN stays a (quiet) NaN. The same bits as VCVTNEPS2BF16, denormals excepted: that
 // instruction flushes them to zero, and so does this.

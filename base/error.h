@@ -18,23 +18,23 @@ namespace sluice {
 
 // The numbers are part of the client protocol (docs/PROTOCOL.md): append, never renumber.
 enum class ErrorCode : std::uint8_t {
-  kInvalidRequest = 1,      // A field of a client's message is malformed or beyond its limit. A retry cannot help.
-  kPromptTooLong = 2,       // The prompt leaves no room in the model's context. A retry cannot help.
-  kOverloaded = 3,          // No admission credit is free. Retry after retry_after_ms.
-  kUnavailable = 4,         // The topology lacks a stage at the moment. Retry after retry_after_ms.
-  kDeadlineExceeded = 5,    // The request's time was up before its first token. Retry with more time.
-  kCancelled = 6,           // The client asked for it, or vanished for longer than its resume grace.
-  kOutOfBlocks = 7,         // The KV cache cannot hold the sequence even alone. A retry cannot help.
-  kModelLoadFailed = 8,     // A model directory is incomplete, malformed or of an unknown architecture.
-  kProtocolViolation = 9,   // Bytes of a peer that are no message, or a message out of turn.
-  kTransportLost = 10,      // A link's peer is gone. What was not acknowledged is given back to the sender.
-  kStageLost = 11,          // A stage died while the request was in flight. Retry after retry_after_ms.
-  kIdConflict = 12,         // One request id was used with two different bodies.
-  kNotFound = 13,           // No such request is running or kept (Attach, Cancel), or no such file.
-  kInvalidConfig = 14,      // The topology file or a flag is wrong. Names line, column and nearest key.
-  kAddressInUse = 15,       // A socket cannot be bound.
-  kUnsupportedVersion = 16, // The peer speaks no version of the protocol that we speak.
-  kInternal = 17,           // A defect that was contained. Worth a report.
+  kInvalidRequest = 1,       // A field of a client's message is malformed or beyond its limit. A retry cannot help.
+  kPromptTooLong = 2,        // The prompt leaves no room in the model's context. A retry cannot help.
+  kOverloaded = 3,           // No admission credit is free. Retry after retry_after_ms.
+  kUnavailable = 4,          // The topology lacks a stage at the moment. Retry after retry_after_ms.
+  kDeadlineExceeded = 5,     // The request's time was up before its first token. Retry with more time.
+  kCancelled = 6,            // The client asked for it, or vanished for longer than its resume grace.
+  kOutOfBlocks = 7,          // The KV cache cannot hold the sequence even alone. A retry cannot help.
+  kModelLoadFailed = 8,      // A model directory is incomplete, malformed or of an unknown architecture.
+  kProtocolViolation = 9,    // Bytes of a peer that are no message, or a message out of turn.
+  kTransportLost = 10,       // A link's peer is gone. What was not acknowledged is given back to the sender.
+  kStageLost = 11,           // A stage died while the request was in flight. Retry after retry_after_ms.
+  kIdConflict = 12,          // One request id was used with two different bodies.
+  kNotFound = 13,            // No such request is running or kept (Attach, Cancel), or no such file.
+  kInvalidConfig = 14,       // The topology file or a flag is wrong. Names line, column and nearest key.
+  kAddressInUse = 15,        // A socket cannot be bound.
+  kUnsupportedVersion = 16,  // The peer speaks no version of the protocol that we speak.
+  kInternal = 17,            // A defect that was contained. Worth a report.
 };
 
 // Stable lower-case name, e.g. "stage_lost"; "unknown" for a value outside the enumeration.
@@ -45,8 +45,8 @@ bool is_retryable(ErrorCode code);
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;                // One sentence without a full stop.
-  std::uint32_t retry_after_ms = 0;   // Only meaningful where is_retryable(code).
+  std::string message;               // One sentence without a full stop.
+  std::uint32_t retry_after_ms = 0;  // Only meaningful where is_retryable(code).
 
   friend bool operator==(const Error&, const Error&) = default;
 };

@@ -24,4 +24,8 @@ ProcessUsage read_process_usage() {
   return usage;
 }
 
+std::uint64_t physical_memory_bytes() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace sluice

@@ -21,8 +21,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 }
 
 float uniform_at(std::uint64_t seed, std::uint32_t choice, std::uint32_t position) {
-  const auto words = philox4x32({position, choice, 0, 0},
-                                {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  const auto words =
+      philox4x32({position, choice, 0, 0}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   return static_cast<float>(words[0] >> 8) * 0x1p-24f;
 }
 
@@ -39,6 +39,8 @@ std::uint64_t SplitMix64::below(std::uint64_t bound) {
   return next() % bound;
 }
 
-double SplitMix64::unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+double SplitMix64::unit() {
+  return static_cast<double>(next() >> 11) * 0x1p-53;
+}
 
 }  // namespace sluice

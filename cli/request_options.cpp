@@ -1,13 +1,13 @@
 #include "cli/request_options.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+
+#include "pipeline/model/json_reader.h"
 
 namespace sluice::cli {
 namespace {
@@ -17,6 +17,8 @@ constexpr const char* kOutput = "Length and end";
 constexpr const char* kLogprobs = "Log-probabilities";
 constexpr const char* kService = "Service";
 constexpr const char* kTemplate = "Chat template";
+
+constexpr std::size_t kToolsFileBytesMax = 1u << 20;
 
 void add_sampling_flags(CLI::App& verb, SamplingFlags& flags) {
   verb.add_flag("--greedy", flags.greedy, "The most likely token each time; same as --temperature 0")->group(kSampling);
@@ -128,10 +130,9 @@ void add_template_flags(CLI::App& verb, TemplateFlags& flags) {
 Result<std::string> template_variables(const TemplateFlags& flags) {
   auto variables = nlohmann::ordered_json::object();
   if (!flags.tools_file.empty()) {
-    std::ifstream file(flags.tools_file);
-    if (!file) return Error{ErrorCode::kNotFound, "cannot read " + flags.tools_file};
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    auto tools = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const Result<std::string> text = read_small_file(flags.tools_file, kToolsFileBytesMax);
+    if (!text.ok()) return Error{ErrorCode::kNotFound, text.error().message};
+    auto tools = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
     if (!tools.is_array()) return Error{ErrorCode::kInvalidRequest, flags.tools_file + " is no JSON list"};
     variables["tools"] = std::move(tools);
   }

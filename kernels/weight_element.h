@@ -1,4 +1,5 @@
-// One element of a weight tensor, widened: for the references and for bounds in tests, not for loops that must be fast.
+// One element of a weight tensor, widened: for the references, bounds in tests and single values, not for loops over
+// matrices.
 #pragma once
 
 #include <cstddef>

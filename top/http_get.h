@@ -1,5 +1,5 @@
-// One HTTP GET, bounded in time and size, over a connection of its own. Boost.Beast is spelled here and in
-// live_screen.cpp alone.
+// One HTTP GET, bounded in time and size, over a connection of its own. Boost.Beast is spelled in its
+// source alone.
 //
 // Errors: kTransportLost where nothing answers, or not in time; kProtocolViolation where the answer is no HTTP, is too
 //         large, or is not "200 OK"; kNotFound for a host name that leads nowhere. Sentences of the first two are only

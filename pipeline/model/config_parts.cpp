@@ -114,14 +114,15 @@ void refuse_sliding_window(JsonReader& json, const ModelConfig& config, std::uin
                      std::to_string(config.max_position_embeddings) + ", is not supported");
 }
 
-void refuse_optional_sliding_window(JsonReader& json, const ModelConfig& config) {
+void refuse_optional_sliding_window(JsonReader& json, const ModelConfig& config, WindowedLayers windowed) {
   if (!json.flag("use_sliding_window", false)) return;
+  if (json.mentions("sliding_window") && !json.has("sliding_window")) return;  // null: none.
   const auto window = json.unsigned_integer("sliding_window", 1, kContextTokensMax, kDefaultSlidingWindow);
   const auto layer_types = json.strings("layer_types", kLayersMax);
   const bool slides = layer_types.empty() ? json.unsigned_integer("max_window_layers", 0, kContextTokensMax, 0) <
                                                 config.num_hidden_layers
                                           : std::ranges::find(layer_types, "sliding_attention") != layer_types.end();
-  if (slides) refuse_sliding_window(json, config, window, "use_sliding_window");
+  if (slides || windowed == WindowedLayers::kAll) refuse_sliding_window(json, config, window, "use_sliding_window");
 }
 
 void read_swiglu(JsonReader& json, ModelConfig& config) {

@@ -32,8 +32,9 @@ void read_attention_bias(JsonReader& json, ModelConfig& config);
 inline constexpr std::uint64_t kDefaultSlidingWindow = 4096;
 // A window that is no shorter than the context is none.
 void refuse_sliding_window(JsonReader& json, const ModelConfig& config, std::uint64_t window, const char* key);
-// use_sliding_window, sliding_window, max_window_layers, layer_types as in Qwen's files.
-void refuse_optional_sliding_window(JsonReader& json, const ModelConfig& config);
+// use_sliding_window, sliding_window as in Qwen's files. kSome: max_window_layers or layer_types say in which layers.
+enum class WindowedLayers : std::uint8_t { kSome, kAll };
+void refuse_optional_sliding_window(JsonReader& json, const ModelConfig& config, WindowedLayers windowed);
 
 void read_swiglu(JsonReader& json, ModelConfig& config);
 

@@ -79,7 +79,6 @@ struct DecoderTensor {
   // The file has it with one dimension.
   bool is_vector() const { return kind != TensorKind::kMatrix; }
   std::uint64_t elements() const { return rows * columns; }
-  bool is_whole() const { return rows == whole_rows && columns == whole_columns; }
   // What it is in memory where matrices are `dtype`: choices of experts hang on small differences.
   DType stored_as(DType dtype) const { return role == TensorRole::kRouterBias ? DType::kF32 : dtype; }
 };

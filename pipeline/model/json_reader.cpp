@@ -4,11 +4,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/json_nesting.h"
+
 namespace sluice {
 namespace {
 
 // Documents from outside could nest deep enough to overflow the stack of whoever walks or destroys them.
-constexpr int kDepthMax = 32;
+constexpr std::size_t kDepthMax = 32;
 
 std::string shortened(const nlohmann::json& value) {
   // Bytes that are no UTF-8 are replaced: dump would throw otherwise.
@@ -27,16 +29,11 @@ std::string shown(double value) {
 }  // namespace
 
 Result<JsonReader> JsonReader::parse(std::string_view text, std::string_view name) {
-  bool too_deep = false;
-  const auto callback = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > kDepthMax) too_deep = true;
-    return !too_deep;
-  };
-  auto root = nlohmann::json::parse(text.begin(), text.end(), callback, /*allow_exceptions=*/false);
-  if (too_deep) {
+  if (json_nesting(text) > kDepthMax) {
     return Error{ErrorCode::kModelLoadFailed,
                  std::string(name) + ": nested deeper than " + std::to_string(kDepthMax) + " levels"};
   }
+  auto root = nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (root.is_discarded()) return Error{ErrorCode::kModelLoadFailed, std::string(name) + ": not valid JSON"};
   if (!root.is_object()) return Error{ErrorCode::kModelLoadFailed, std::string(name) + ": not a JSON object"};
   return JsonReader(std::move(root), std::string(name));

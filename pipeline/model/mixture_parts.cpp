@@ -13,7 +13,12 @@ void read_experts(JsonReader& json, MixtureConfig& mixture, const char* num_expe
 }
 
 // After everything else.
-void check_choice(JsonReader& json, const MixtureConfig& mixture) {
+void check_choice(JsonReader& json, const ModelConfig& config) {
+  const MixtureConfig& mixture = config.mixture;
+  if (std::uint64_t{mixture.num_experts} * config.num_hidden_layers > kExpertsOfAllLayersMax) {
+    json.fail("num_hidden_layers", "more than " + std::to_string(kExpertsOfAllLayersMax) + " experts in all layers");
+    return;
+  }
   if (mixture.num_experts % mixture.num_groups != 0) {
     json.fail("n_group", std::to_string(mixture.num_groups) + " does not divide the " +
                              std::to_string(mixture.num_experts) + " experts");
@@ -76,15 +81,17 @@ void read_qwen_mixture(JsonReader& json, ModelConfig& config) {
     const bool is_dense = std::ranges::find(dense, layer) != dense.end();
     config.mixture_layers.push_back(!is_dense && (layer + 1) % step == 0);
   }
-  check_choice(json, mixture);
+  check_choice(json, config);
 }
 
 void read_deepseek_mixture(JsonReader& json, ModelConfig& config, DeepSeekVersion version) {
   if (!json.has("n_routed_experts")) return;  // All layers are dense.
   MixtureConfig& mixture = config.mixture;
   read_experts(json, mixture, "n_routed_experts");
-  mixture.scale = json.number("routed_scaling_factor", 0.0, 1e6, 1.0);
-  const auto shared = json.unsigned_integer("n_shared_experts", 0, kExpertsMax, 0);
+  mixture.scale = json.number("routed_scaling_factor", 0.0, 1e6);
+  // Null: none. What is left out has other defaults in each version, and every published file has it.
+  const bool has_shared = json.has("n_shared_experts") || !json.mentions("n_shared_experts");
+  const auto shared = has_shared ? json.unsigned_integer("n_shared_experts", 0, kExpertsMax) : 0;
   const std::uint64_t shared_size = shared * mixture.intermediate_size;
   if (shared_size > kIntermediateSizeMax) {
     json.fail("n_shared_experts", std::to_string(shared) + " are wider than " + std::to_string(kIntermediateSizeMax));
@@ -92,12 +99,12 @@ void read_deepseek_mixture(JsonReader& json, ModelConfig& config, DeepSeekVersio
   mixture.shared_intermediate_size = static_cast<std::uint32_t>(shared_size);
   version == DeepSeekVersion::kV2 ? read_v2_router(json, mixture) : read_v3_router(json, mixture);
 
-  const auto first = json.unsigned_integer("first_k_dense_replace", 0, kContextTokensMax, 0);
+  const auto first = json.unsigned_integer("first_k_dense_replace", 0, kContextTokensMax);
   const auto every = read_size(json, "moe_layer_freq", kLayersMax, 1);
   for (std::uint32_t layer = 0; layer < config.num_hidden_layers; ++layer) {
     config.mixture_layers.push_back(layer >= first && layer % every == 0);
   }
-  check_choice(json, mixture);
+  check_choice(json, config);
 }
 
 }  // namespace sluice

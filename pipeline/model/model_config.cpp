@@ -26,24 +26,25 @@ void read_mistral(JsonReader& json, ModelConfig& config) {
 void read_qwen2(JsonReader& json, ModelConfig& config) {
   read_grouped_query_attention(json, config);
   config.attention.has_input_bias = true;
-  refuse_optional_sliding_window(json, config);
+  refuse_optional_sliding_window(json, config, WindowedLayers::kSome);
   read_swiglu(json, config);
 }
 
-void read_qwen3_attention(JsonReader& json, ModelConfig& config, std::optional<std::uint32_t> default_head_dim) {
+void read_qwen3_attention(JsonReader& json, ModelConfig& config, std::optional<std::uint32_t> default_head_dim,
+                          WindowedLayers windowed) {
   read_grouped_query_attention(json, config, default_head_dim);
   read_attention_bias(json, config);
   config.attention.has_head_norms = true;
-  refuse_optional_sliding_window(json, config);
+  refuse_optional_sliding_window(json, config, windowed);
 }
 
 void read_qwen3(JsonReader& json, ModelConfig& config) {
-  read_qwen3_attention(json, config, 128);
+  read_qwen3_attention(json, config, 128, WindowedLayers::kSome);
   read_swiglu(json, config);
 }
 
 void read_qwen3_moe(JsonReader& json, ModelConfig& config) {
-  read_qwen3_attention(json, config, std::nullopt);
+  read_qwen3_attention(json, config, std::nullopt, WindowedLayers::kAll);
   read_swiglu(json, config);
   read_qwen_mixture(json, config);
 }

@@ -30,6 +30,7 @@ inline constexpr std::uint32_t kAttentionHeadsMax = 1024;
 inline constexpr std::uint32_t kHeadDimMax = 512;
 inline constexpr std::uint32_t kLatentRankMax = 1u << 14;
 inline constexpr std::uint32_t kExpertsMax = kernels::RouterOptions::kMaxExperts;
+inline constexpr std::uint64_t kExpertsOfAllLayersMax = 1u << 17;  // Each has tensors of its own, which plans count.
 inline constexpr std::uint32_t kVocabSizeMax = 1u << 22;
 inline constexpr std::uint32_t kContextTokensMax = 1u << 24;
 inline constexpr std::size_t kConfigBytesMax = 1u << 20;

@@ -47,6 +47,9 @@ void read_yarn(JsonReader& json, RopeSection& section, std::uint32_t max_positio
 void read_scaling(JsonReader& json, RopeSection& section, std::uint32_t max_position_embeddings) {
   const auto type = json.string("rope_type", json.string("type", "default"));
   if (type == "default") return;
+  if (type != "yarn" && json.number("mscale_all_dim", 0.0, 100.0, 0.0) > 0.0f) {
+    json.fail("mscale_all_dim", "is supported with yarn alone");
+  }
   if (type == "linear") {
     section.rope.scaling = RopeScaling::kLinear;
     section.rope.factor = json.number("factor", 1.0, kFactorMax);

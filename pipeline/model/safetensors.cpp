@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_set>
+
+#include "base/json_nesting.h"
 
 namespace sluice {
 namespace {
@@ -38,6 +41,43 @@ struct Range {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::string_view name;
+};
+
+// Looks for a name that the object of a text has twice: of such names a tree keeps one, and does not tell.
+class TopLevelNames final : public nlohmann::json_sax<Json> {
+ public:
+  const std::optional<std::string>& duplicate() const { return duplicate_; }
+
+  bool key(string_t& name) override {
+    if (depth_ == 1 && !names_.insert(name).second && !duplicate_) duplicate_ = name;
+    return true;
+  }
+  bool start_object(std::size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  bool enter() {
+    ++depth_;
+    return true;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  std::size_t depth_ = 0;
+  std::unordered_set<std::string> names_;
+  std::optional<std::string> duplicate_;
 };
 
 class HeaderReader {
@@ -85,22 +125,15 @@ class HeaderReader {
   }
 
   Result<Json> parse_json(std::string_view text) const {
-    // The format nests three deep. Deeper nesting is dropped while it is parsed, before it costs anything.
-    constexpr int kDepthMax = 3;
-    bool too_deep = false;
-    std::unordered_set<std::string> names;
-    std::string duplicate;
-    const auto callback = [&](int depth, Json::parse_event_t event, Json& value) {
-      if (depth > kDepthMax) too_deep = true;
-      if (depth == 1 && event == Json::parse_event_t::key && !names.insert(value.get<std::string>()).second) {
-        duplicate = value.get<std::string>();
-      }
-      return !too_deep;
-    };
-    Json header = Json::parse(text.begin(), text.end(), callback, /*allow_exceptions=*/false);
-    if (too_deep) return fail("header is nested too deep");
+    constexpr std::size_t kDepth = 3;  // Of the format.
+    if (json_nesting(text) > kDepth) return fail("header is nested too deep");
+    TopLevelNames names;
+    Json header;
+    if (Json::sax_parse(text.begin(), text.end(), &names)) {
+      header = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+    }
     if (header.is_discarded() || !header.is_object()) return fail("header is not a JSON object");
-    if (!duplicate.empty()) return fail(duplicate, "named twice");
+    if (names.duplicate()) return fail(*names.duplicate(), "named twice");
     return header;
   }
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/process_usage.h"
 #include "pipeline/model/element.h"
 #include "pipeline/model/fp8_tensor.h"
 #include "pipeline/model/mapped_file.h"
@@ -139,7 +140,10 @@ class StageWeights::Loader {
 
   Result<std::byte*> allocate(const DecoderTensor& tensor) {
     const std::uint64_t bytes = tensor.elements() * size_bytes(tensor.stored_as(dtype_));
-    std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[static_cast<std::size_t>(bytes)]);
+    std::unique_ptr<std::byte[]> memory;
+    if (weights_.converted_bytes_ + bytes <= physical_memory_bytes()) {
+      memory.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(bytes)]);
+    }
     if (memory == nullptr) {
       return Error{ErrorCode::kModelLoadFailed,
                    "no memory for tensor '" + tensor.name + "' of " + std::to_string(bytes) + " bytes"};

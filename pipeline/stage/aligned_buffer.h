@@ -5,20 +5,15 @@
 //         once: the system would promise it, and kill the process when it is touched.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "base/error.h"
+#include "base/process_usage.h"
 
 namespace sluice {
-
-inline std::size_t physical_memory_bytes() {
-  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 template <class T>
 class AlignedBuffer {

@@ -53,7 +53,7 @@ void GroupedQueryPart::run(const LayerStep& step, const LayerWeights& layer, std
   const kernels::KvCacheView cache = {layout_, cache_.array(std::size_t{2} * index),
                                       cache_.array(std::size_t{2} * index + 1)};
   kernels::store_kv(step.context, step.entries, keys, values, cache);
-  const float scale = config_.score_factor / std::sqrt(static_cast<float>(head_dim));
+  const float scale = config_.score_factor / std::sqrt(static_cast<float>(config_.key_dim()));
   kernels::paged_attention(step.context, step.entries, queries, cache, scale, attended);
   step.input.set(step.context, attended);
   step.input.apply(step.context, layer.attention_output, output.y,

@@ -128,7 +128,7 @@ void LatentPart::attend_run(const LayerStep& step, const LayerWeights& layer, co
                                   heads_of(absorbed, heads));
   const kernels::LatentQueries latent_queries = {heads_of(absorbed, heads),
                                                  query_heads.part(latent.qk_nope_head_dim, latent.qk_rope_head_dim)};
-  const float scale = config_.score_factor / std::sqrt(static_cast<float>(latent.qk_head_dim()));
+  const float scale = config_.score_factor / std::sqrt(static_cast<float>(config_.key_dim()));
   kernels::latent_attention(step.context, run_entries_, latent_queries, cache, scale, found);
   kernels::head_linear(step.context, heads_of(found, heads), value_up, heads_of(attended, heads));
 }

@@ -5,11 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_nesting.h"
+
 namespace sluice {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // Written in order; read as what finds a key among many.
 
 // What a topology can have at most; see also docs/STATUS.md.
 constexpr std::size_t kReplicasMax = 64;
@@ -18,7 +20,7 @@ constexpr std::size_t kRanksMax = 64;
 constexpr std::size_t kStandbysMax = 64;
 // Bytes that were no UTF-8 were replaced by longer ones.
 constexpr std::size_t kTextBytesMax = 3 * kStatusTextBytesMax;
-constexpr int kDepthMax = 8;
+constexpr std::size_t kDepthMax = 8;
 constexpr std::uint64_t kTimeMax_ms = 100ull * 365 * 24 * 3600 * 1000;
 
 std::uint64_t ms_until(TimePoint now, TimePoint since) {
@@ -64,7 +66,7 @@ class Reader {
  public:
   explicit Reader(TimePoint now) : now_(now) {}
 
-  EngineStatus engine(const Json& json) {
+  EngineStatus engine(const nlohmann::json& json) {
     EngineStatus engine;
     engine.model = text(json, "model");
     engine.as_of = time(json, "age_ms");
@@ -79,7 +81,7 @@ class Reader {
   const std::optional<Error>& error() const { return error_; }
 
  private:
-  ReplicaStatus replica(const Json& json) {
+  ReplicaStatus replica(const nlohmann::json& json) {
     ReplicaStatus replica;
     replica.epoch = Epoch{number(json, "epoch")};
     replica.is_up = flag(json, "is_up");
@@ -90,7 +92,7 @@ class Reader {
     return replica;
   }
 
-  StageStatus stage(const Json& json) {
+  StageStatus stage(const nlohmann::json& json) {
     StageStatus stage;
     stage.stage = small_number(json, "stage");
     stage.first_layer = small_number(json, "first_layer");
@@ -100,7 +102,7 @@ class Reader {
     return stage;
   }
 
-  RankStatus rank(const Json& json) {
+  RankStatus rank(const nlohmann::json& json) {
     RankStatus rank;
     rank.rank = small_number(json, "rank");
     rank.kind = static_cast<WorkerKind>(one_of(json, "kind", kWorkerKindNames));
@@ -118,49 +120,49 @@ class Reader {
     return rank;
   }
 
-  StandbyStatus standby(const Json& json) {
+  StandbyStatus standby(const nlohmann::json& json) {
     StandbyStatus standby;
     standby.name = text(json, "name");
     standby.devices = list(json, "devices", kStatusDevicesMax, &Reader::plain_text);
     return standby;
   }
 
-  std::string plain_text(const Json& json) {
+  std::string plain_text(const nlohmann::json& json) {
     if (json.is_string() && json.get_ref<const std::string&>().size() <= kTextBytesMax) return json.get<std::string>();
     fail("", "is no text of at most " + std::to_string(kTextBytesMax) + " bytes");
     return {};
   }
 
-  std::string text(const Json& json, const char* key) {
-    const Json* const value = find(json, key);
+  std::string text(const nlohmann::json& json, const char* key) {
+    const nlohmann::json* const value = find(json, key);
     if (value == nullptr) return {};
     const auto within = enter(key);
     return plain_text(*value);
   }
 
-  bool flag(const Json& json, const char* key) {
-    const Json* const value = find(json, key);
+  bool flag(const nlohmann::json& json, const char* key) {
+    const nlohmann::json* const value = find(json, key);
     if (value == nullptr) return false;
     if (!value->is_boolean()) fail(key, "is neither true nor false");
     return value->is_boolean() && value->get<bool>();
   }
 
-  std::uint64_t number(const Json& json, const char* key, std::uint64_t max = UINT64_MAX) {
-    const Json* const value = find(json, key);
+  std::uint64_t number(const nlohmann::json& json, const char* key, std::uint64_t max = UINT64_MAX) {
+    const nlohmann::json* const value = find(json, key);
     if (value == nullptr) return 0;
     if (value->is_number_unsigned() && value->get<std::uint64_t>() <= max) return value->get<std::uint64_t>();
     fail(key, "is no whole number from 0 to " + std::to_string(max));
     return 0;
   }
-  std::uint32_t small_number(const Json& json, const char* key) {
+  std::uint32_t small_number(const nlohmann::json& json, const char* key) {
     return static_cast<std::uint32_t>(number(json, key, 1u << 20));
   }
-  TimePoint time(const Json& json, const char* key) {
+  TimePoint time(const nlohmann::json& json, const char* key) {
     return now_ - std::chrono::milliseconds(number(json, key, kTimeMax_ms));
   }
 
   template <std::size_t kSize>
-  std::size_t one_of(const Json& json, const char* key, const std::array<std::string_view, kSize>& names) {
+  std::size_t one_of(const nlohmann::json& json, const char* key, const std::array<std::string_view, kSize>& names) {
     const std::string name = text(json, key);
     const auto found = std::ranges::find(names, name);
     if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
@@ -169,9 +171,10 @@ class Reader {
   }
 
   template <class T>
-  std::vector<T> list(const Json& json, const char* key, std::size_t count_max, T (Reader::*read)(const Json&)) {
+  std::vector<T> list(const nlohmann::json& json, const char* key, std::size_t count_max,
+                      T (Reader::*read)(const nlohmann::json&)) {
     std::vector<T> out;
-    const Json* const value = find(json, key);
+    const nlohmann::json* const value = find(json, key);
     if (value == nullptr) return out;
     if (!value->is_array() || value->size() > count_max) {
       fail(key, "is no list of at most " + std::to_string(count_max));
@@ -185,7 +188,7 @@ class Reader {
     return out;
   }
 
-  const Json* find(const Json& json, const char* key) {
+  const nlohmann::json* find(const nlohmann::json& json, const char* key) {
     if (json.is_object()) {
       if (const auto found = json.find(key); found != json.end()) return &*found;
     }
@@ -235,14 +238,9 @@ std::string render_status_json(const EngineStatus& status, TimePoint now) {
 }
 
 Result<EngineStatus> parse_status_json(std::string_view text, TimePoint now) {
-  bool is_deep = false;
-  const auto keeps = [&](int depth, Json::parse_event_t, const Json&) {
-    is_deep = is_deep || depth > kDepthMax;
-    return !is_deep;  // Nothing is kept of a pit of brackets.
-  };
-  const Json json = Json::parse(text.begin(), text.end(), keeps, /*allow_exceptions=*/false);
-  if (is_deep || json.is_discarded())
-    return Error{ErrorCode::kProtocolViolation, is_deep ? "nested too deeply" : "no JSON"};
+  if (json_nesting(text) > kDepthMax) return Error{ErrorCode::kProtocolViolation, "nested too deeply"};
+  const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return Error{ErrorCode::kProtocolViolation, "no JSON"};
   Reader reader(now);
   EngineStatus status = reader.engine(json);
   if (reader.error()) return *reader.error();

@@ -95,7 +95,9 @@ std::uint64_t step_ns(const Plan& plan, const ReplicaPlan& replica, std::span<co
   for (const StagePlan& rank : ranks) {
     slowest_ns = std::max(slowest_ns, matrices_ns(plan, rank, ends, batch, speed));
   }
-  return static_cast<std::uint64_t>(slowest_ns + exchanges_ns(plan, ranks, ends, batch, speed));
+  // Whatever sizes a file claims, sums and products of steps stay within 64 bits.
+  constexpr double kStepNsMax = 1e12;
+  return static_cast<std::uint64_t>(std::min(slowest_ns + exchanges_ns(plan, ranks, ends, batch, speed), kStepNsMax));
 }
 
 // Fills in the bubbles; what the steps of one kind have in common.

@@ -14,7 +14,7 @@
 namespace sluice::topology {
 namespace {
 
-constexpr std::uint32_t kStagesMax = 256;  // What a worker takes for a stage's number.
+constexpr std::uint32_t kRanksTotalMax = 256;  // What a worker takes for a rank's number.
 constexpr std::size_t kWorkerNameBytesMax = 64;
 
 Error refused(std::string message) {
@@ -360,8 +360,10 @@ Result<std::vector<ReplicaPlan>> plan_replicas(const Topology& topology, const M
         {i, replica.weight, mock, depth, 0, plan_stages(topology, replica.stages, first_stage, number, model)});
     first_stage += depth;
   }
-  if (first_stage <= kStagesMax) return replicas;
-  return refused("the replicas have " + std::to_string(first_stage) + " stages, limit " + std::to_string(kStagesMax));
+  std::size_t num_ranks = 0;
+  for (const ReplicaPlan& replica : replicas) num_ranks += replica.stages.size();
+  if (num_ranks <= kRanksTotalMax) return replicas;
+  return refused("the replicas have " + std::to_string(num_ranks) + " ranks, limit " + std::to_string(kRanksTotalMax));
 }
 
 }  // namespace

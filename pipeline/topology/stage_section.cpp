@@ -84,8 +84,8 @@ std::vector<Field<StageDraft>> stage_fields() {
           "`\"0-2\"` or `\"3\"`; the stages cover all layers once, in order."),
       Field<StageDraft>{"ranks", read_ranks, TextListShape{"(head|any|spawn(:[a-z0-9-]{1,64})?|[a-z0-9-]{1,64})/cpu:0"},
                         "[\"" + to_string(RankPlace{}) + "\"]"}
-          .about("`HOST/DEVICE` of each; several are tensor parallel, and must divide heads and "
-                 "`intermediate_size`. A host is `head`, `spawn`, `spawn:NAME` (stages of one name share a "
+          .about("`HOST/DEVICE` of each; several are tensor parallel, and must divide the heads "
+                 "and the inner sizes. A host is `head`, `spawn`, `spawn:NAME` (stages of one name share a "
                  "process), the name of a worker, or `any`: whichever worker comes that no stage names."),
       Field<StageDraft>{"threads", read_threads, WholeNumberShape{1, 1024}, "1"}.about(
           "Compute threads of each rank.")};

@@ -51,6 +51,7 @@ std::optional<Value> own_item(Run& run, const Value& value, const Value& key) {
 
 struct SliceBounds {
   std::int64_t start = 0;
+  std::int64_t end = 0;
   std::int64_t step = 1;
   std::int64_t count = 0;
 };
@@ -78,7 +79,7 @@ std::optional<SliceBounds> bounds_of(Run& run, const Value& start, const Value& 
     return std::min(place, is_backward ? length - 1 : length);
   };
   bounds.start = adjusted(start, is_backward ? length - 1 : 0);
-  const std::int64_t end = adjusted(stop, is_backward ? -1 : length);
+  const std::int64_t end = bounds.end = adjusted(stop, is_backward ? -1 : length);
   if (is_backward) {
     if (end < bounds.start) bounds.count = (bounds.start - end - 1) / -bounds.step + 1;
   } else if (bounds.start < end) {
@@ -147,7 +148,8 @@ Value slice_of(Run& run, const Value& value, const Value& start, const Value& st
   const auto new_step = static_cast<std::uint64_t>(bounds->step) * static_cast<std::uint64_t>(stride);
   const std::uint64_t new_start = static_cast<std::uint64_t>(begin) +
                                   static_cast<std::uint64_t>(bounds->start) * static_cast<std::uint64_t>(stride);
-  const std::uint64_t new_stop = new_start + static_cast<std::uint64_t>(bounds->count) * new_step;
+  const std::uint64_t new_stop =
+      static_cast<std::uint64_t>(begin) + static_cast<std::uint64_t>(bounds->end) * static_cast<std::uint64_t>(stride);
   return Value::of_range(std::move(items), static_cast<std::int64_t>(new_start), static_cast<std::int64_t>(new_stop),
                          static_cast<std::int64_t>(new_step));
 }

@@ -1,6 +1,8 @@
 // map, select, reject, selectattr and rejectattr: filters that apply another filter or a test to each item.
 #include <array>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "pipeline/text/jinja/access.h"
 #include "pipeline/text/jinja/attribute_path.h"
@@ -35,8 +37,14 @@ Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& 
   return run.make_sequence(Kind::kIterator, std::move(mapped));
 }
 
+// As jinja2: what is false has no items, also where it is nothing to iterate over.
+std::optional<std::vector<Value>> items_of(Run& run, const Value& subject) {
+  if (!is_true(subject)) return std::vector<Value>{};
+  return iterate(run, subject);
+}
+
 Value map(Run& run, const Value& subject, const Bound& bound) {
-  const auto items = iterate(run, subject);
+  const auto items = items_of(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
   if (arguments.positional.empty() && arguments.find("attribute") != nullptr) {
@@ -62,7 +70,7 @@ Value map(Run& run, const Value& subject, const Bound& bound) {
 // The first argument of selectattr is the attribute; the next of both is the test's name, without one truth counts.
 template <bool kKeeps, bool kByAttribute>
 Value select(Run& run, const Value& subject, const Bound& bound) {
-  const auto items = iterate(run, subject);
+  const auto items = items_of(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
   constexpr std::size_t kTestAt = kByAttribute ? 1 : 0;

@@ -89,6 +89,7 @@ TEST_SUITE("pipeline/stage/random_weights") {
         "num_hidden_layers": 1, "max_position_embeddings": 512, "num_attention_heads": 64, "q_lora_rank": null,
         "kv_lora_rank": 1024, "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4, "intermediate_size": 8,
         "moe_intermediate_size": 4096, "n_routed_experts": 8, "num_experts_per_tok": 8, "n_group": 1, "topk_group": 1,
+        "n_shared_experts": 0, "routed_scaling_factor": 1.0, "first_k_dense_replace": 0,
         "initializer_range": 0.2})");
     const auto in_runs = generate(model, DType::kF32, {}, 301, 301);
     check_finite(in_runs);

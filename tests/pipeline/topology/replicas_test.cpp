@@ -188,7 +188,7 @@ TEST_SUITE("pipeline/topology/replicas") {
     model.num_hidden_layers = 5;
     const Result<Plan> plan = make_plan(parse_topology(toml, "t.toml").value(), model);
     REQUIRE_FALSE(plan.ok());
-    CHECK(plan.error().message == "the replicas have 320 stages, limit 256");
+    CHECK(plan.error().message == "the replicas have 320 ranks, limit 256");
   }
 
   TEST_CASE("a plan of several replicas as people read it") {

@@ -62,6 +62,8 @@ def is_known_difference(source, expected, found):
         return True
     if "cannot be sliced" in found.get("error", ""):  # jinja2 computes constants with other rules.
         return True
+    if "wordcount" in source and expected is not None:  # Of a generator it counts the words of its address.
+        return any(lazy in source for lazy in ("batch", "map", "select", "reject", "items", "unique", "reverse"))
     if "**" in source and "-" in source:  # jinja2 writes (-3) ** 2 as -3 ** 2 into the code that it makes.
         return True
     return expected is not None and re.search("0x[0-9a-f]{6}|<function", expected.lower()) is not None

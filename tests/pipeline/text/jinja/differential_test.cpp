@@ -29,7 +29,7 @@ TEST_SUITE("pipeline/text/jinja/differential") {
     const char* cases = std::getenv("SLUICE_DIFFERENTIAL_CASES");
     const char* seed = std::getenv("SLUICE_SEED");
     std::string command = quoted(environment / "bin/python") + " -B " + quoted(folder / "differential.py") + " " +
-                          quoted(RENDER_LINES) + " " + (cases == nullptr ? "200" : cases) + " " +
+                          quoted(RENDER_LINES) + " " + (cases == nullptr ? DIFFERENTIAL_CASES : cases) + " " +
                           (seed == nullptr ? "1" : seed);
     for (const char* tokenizer : {"tokenizers/deepseek_v3", "tokenizers/qwen2_5"}) {
       if (const auto path = test::shared_path(tokenizer)) command += " " + quoted(*path / "tokenizer_config.json");

@@ -47,6 +47,17 @@ TEST_SUITE("pipeline/text/jinja/template") {
                    R"({"t": [{"v": 1, "c": [{"v": 2}]}, {"v": 3}]})") == "123");
   }
 
+  TEST_CASE("render: filters that apply to each item find none in what is false") {
+    CHECK(rendered("{{ n | map('upper') | list }}{{ 0 | select | list }}{{ n | rejectattr('x') | list }}",
+                   R"({"n": null})") == "[][][]");
+  }
+
+  TEST_CASE("render: a slice of a range is the range that Python prints") {
+    CHECK(rendered("{{ range(3)[::2] }} {{ range(10)[2:7:3] }} {{ range(0, 10, 3)[1:] }} {{ range(3)[5:] }} "
+                   "{{ range(3)[::-1] }}") ==
+          "range(0, 3, 2) range(2, 7, 3) range(3, 12, 3) range(3, 3) range(2, -1, -1)");
+  }
+
   TEST_CASE("render: strings are counted in characters") {
     CHECK(rendered("{{ s | length }} {{ s[1] }} {{ s[::-1] }} {{ s[-2:] }} {{ s.upper() }}", R"({"s": "ñß🦊"})") ==
           "3 ß 🦊ßñ ß🦊 ÑSS🦊");
