@@ -67,6 +67,8 @@ std::vector<TextSection> AddedTokens::split(std::string_view text, std::span<con
                                             RegexMatcher& matcher) const {
   std::vector<TextSection> sections;
   std::size_t done = 0;  // Everything before is in a section.
+  std::size_t white_space_end =
+      0;  // Of the last run looked through: a token of white space is found many times in one.
   for (const TextRange& range : trusted) {
     SLUICE_CHECK_LE(range.end, text.size());
     std::size_t at = range.begin;
@@ -82,9 +84,13 @@ std::vector<TextSection> AddedTokens::split(std::string_view text, std::span<con
       at = end;
       if (token->is_single_word && is_within_word(text, {begin, end}, matcher)) continue;
       if (token->takes_space_left) {
-        begin = std::max(trailing_white_space_begin(text.substr(0, begin)), std::min(done, begin));
+        const std::size_t first = std::min(done, begin);
+        begin = first + trailing_white_space_begin(text.substr(first, begin - first));
       }
-      if (token->takes_space_right) end += leading_white_space_end(text.substr(end));
+      if (token->takes_space_right) {
+        if (end > white_space_end) white_space_end = end + leading_white_space_end(text.substr(end));
+        end = white_space_end;
+      }
       if (begin > done) sections.push_back({{done, begin}, kNoToken});
       sections.push_back({{begin, end}, token->id});
       done = end;

@@ -1,7 +1,8 @@
 // What is done to a text before it is cut into pre-tokens: Unicode normalization (utf8proc), a prefix, replacements.
 //
 // Thread:     immutable.
-// Errors:     kInvalidRequest when a text grows beyond kNormalizedBytesMax, or as RegexMatcher::find.
+// Errors:     kInvalidRequest when a text grows beyond kNormalizedBytesMax, or its decomposition beyond as many
+//             characters, or as RegexMatcher::find.
 #pragma once
 
 #include <string>

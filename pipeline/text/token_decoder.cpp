@@ -11,10 +11,15 @@ namespace {
 // No model has such tokens; this bounds what a few replacements can make of one.
 constexpr std::size_t kGrownBytesMax = std::size_t{64} << 10;
 
-void replace_all(std::string& text, const std::string& what, const std::string& with) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
+std::string replaced(std::string_view text, std::string_view what, std::string_view with) {
+  std::string result;
+  std::size_t done = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, done)) {
+    result += text.substr(done, at - done);
+    result += with;
+    done = at + what.size();
   }
+  return result += text.substr(done);
 }
 
 // "<0x0A>", in hexadecimal digits of either case.
@@ -33,7 +38,7 @@ TokenDecoder::Piece TokenDecoder::piece(std::string_view spelling) const {
   if (is_byte_level) return {from_byte_level(spelling).value_or(std::string(spelling)), false};
   std::string text(spelling);
   for (const auto& [what, with] : replacements) {
-    if (text.size() <= kGrownBytesMax) replace_all(text, what, with);
+    if (text.size() <= kGrownBytesMax) text = replaced(text, what, with);
   }
   if (has_byte_fallback) {
     if (const auto byte = spelt_byte(text)) return {std::string(1, *byte), true};
@@ -42,9 +47,8 @@ TokenDecoder::Piece TokenDecoder::piece(std::string_view spelling) const {
 }
 
 TokenDecoder::Piece TokenDecoder::first_piece(std::string_view spelling) const {
-  std::string rest(spelling);
-  if (!dropped_from_first.empty()) replace_all(rest, dropped_from_first, "");
-  return piece(rest);
+  if (dropped_from_first.empty()) return piece(spelling);
+  return piece(replaced(spelling, dropped_from_first, ""));
 }
 
 }  // namespace sluice

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 namespace sluice {
 namespace {
 
@@ -58,6 +60,22 @@ TEST_SUITE("pipeline/text/added_tokens") {
     tokens.add({"<r>", 2, false, true});
     tokens.add({"  ", 3});
     CHECK(split_all(tokens, "<r>   b") == Sections{{{0, 6}, 2}, {{3, 5}, 3}, {{5, 7}, kNoToken}});
+  }
+
+  TEST_CASE("split: a token that is white space itself, on either side, in a megabyte of it") {
+    constexpr std::size_t kSpaces = 1'000'000;
+    const std::string text = std::string(kSpaces, ' ') + "a";
+    for (const bool is_left : {true, false}) {
+      AddedTokens tokens;
+      tokens.add({" ", 1, is_left, !is_left});
+      const Sections sections = split_all(tokens, text);
+      REQUIRE(sections.size() == kSpaces + 1);
+      const bool are_all_there = std::all_of(sections.begin(), sections.end() - 1, [&](const TextSection& section) {
+        return section.id == 1 && section.range.end == (is_left ? section.range.begin + 1 : kSpaces);
+      });
+      CHECK(are_all_there);
+      CHECK(sections.back() == TextSection{{kSpaces, kSpaces + 1}, kNoToken});
+    }
   }
 
   TEST_CASE("split: a single word is not found within a word") {

@@ -111,6 +111,18 @@ TEST_SUITE("pipeline/text/hostile_text") {
     }
   }
 
+  TEST_CASE("encode: a megabyte of marks out of order for a tokenizer that normalizes") {
+    Json json = test::byte_tokenizer_json();
+    json["normalizer"] = {{"type", "NFC"}};
+    const auto tokenizer = test::load(json);
+    const std::string above = repeated("\u0301", kMegabyte / 2);
+    const std::string below = repeated("\u0323", kMegabyte / 2);
+    const auto ids = tokenizer->encode("a" + above + below, {.add_special_tokens = false});
+    REQUIRE(ids.ok());
+    const std::string expected = "\u1EA1" + below.substr(2) + above;
+    CHECK((tokenizer->decode(*ids) == expected));
+  }
+
   TEST_CASE("encode: an expression that backtracks without end is stopped with an error") {
     Json json = test::byte_tokenizer_json();
     const Json split = {{"type", "Split"}, {"pattern", {{"Regex", "(a|a|aa)+(?=b)"}}}, {"behavior", "Isolated"}};

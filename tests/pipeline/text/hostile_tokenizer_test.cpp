@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/random.h"
+#include "pipeline/text/token_decoder.h"
 #include "tests/pipeline/text/storyteller.h"
 
 namespace sluice {
@@ -262,6 +263,15 @@ TEST_SUITE("pipeline/text/hostile_tokenizer") {
       if (ids) CHECK((*tokenizer)->decode(*ids, false) == "abc <s> \u00e9");
     }
     CHECK(num_loaded < 400);
+  }
+
+  TEST_CASE("decode: a first token of megabytes to be dropped") {
+    constexpr std::size_t kCharacters = 2'000'000;
+    std::string spelling;
+    for (std::size_t i = 0; i < kCharacters; ++i) spelling += "\u2581a";
+    TokenDecoder decoder;
+    decoder.dropped_from_first = "\u2581";
+    CHECK((decoder.first_piece(spelling).bytes == std::string(kCharacters, 'a')));
   }
 }
 

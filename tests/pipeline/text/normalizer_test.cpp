@@ -1,6 +1,11 @@
 #include "pipeline/text/normalizer.h"
 
 #include <doctest/doctest.h>
+#include <utf8proc.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
 
 #include "base/random.h"
 
@@ -18,6 +23,45 @@ std::string apply(const Normalizer& normalizer, std::string text) {
   auto normalized = normalizer.apply({std::move(text), {}}, matcher);
   REQUIRE(normalized.ok());
   return normalized->text;
+}
+
+std::string mapped_by_utf8proc(const std::string& text, int options) {
+  utf8proc_uint8_t* result = nullptr;
+  const utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &result, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | options));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(result, &std::free);
+  REQUIRE(size >= 0);
+  return {reinterpret_cast<const char*>(result), static_cast<std::size_t>(size)};
+}
+
+// Of marks, of what they compose with, of Hangul, of compatibility characters, of all of Unicode.
+std::string random_character(SplitMix64& random) {
+  struct Range {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+  };
+  constexpr std::array<Range, 16> kRanges = {{{0x41, 0x7A},
+                                              {0xC0, 0x24F},
+                                              {0x300, 0x36F},
+                                              {0x300, 0x36F},
+                                              {0x300, 0x36F},
+                                              {0x591, 0x670},
+                                              {0x9BC, 0x9D7},
+                                              {0xF71, 0xF84},
+                                              {0x1100, 0x11FF},
+                                              {0x1DC0, 0x1FFF},
+                                              {0x2100, 0x24FF},
+                                              {0x3040, 0x33FF},
+                                              {0xAC00, 0xD7A3},
+                                              {0xF900, 0xFFEF},
+                                              {0x1D150, 0x1D1FF},
+                                              {0xE000, 0x10FFFF}}};
+  const Range range = kRanges[random.below(kRanges.size())];
+  const auto character = static_cast<utf8proc_int32_t>(range.first + random.below(range.last - range.first + 1));
+  std::array<utf8proc_uint8_t, 4> bytes{};
+  const utf8proc_ssize_t size = utf8proc_encode_char(character, bytes.data());
+  return {reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(size)};
 }
 
 TEST_SUITE("pipeline/text/normalizer") {
@@ -55,6 +99,29 @@ TEST_SUITE("pipeline/text/normalizer") {
     CHECK(apply(of(UnicodeForm::kNfd), "\u00e9\ufb01") == "e\u0301\ufb01");
     CHECK(apply(of(UnicodeForm::kNfkc), "e\u0301\ufb01") == "\u00e9fi");
     CHECK(apply(of(UnicodeForm::kNfkd), "\u00e9\ufb01") == "e\u0301fi");
+  }
+
+  TEST_CASE("apply: every Unicode form of a text is what utf8proc makes of it") {
+    const Normalizer nfc = of(UnicodeForm::kNfc);
+    const Normalizer nfd = of(UnicodeForm::kNfd);
+    const Normalizer nfkc = of(UnicodeForm::kNfkc);
+    const Normalizer nfkd = of(UnicodeForm::kNfkd);
+    SplitMix64 random(9);
+    for (int round = 0; round < 20'000; ++round) {
+      std::string text;
+      for (auto size = random.below(20); size > 0; --size) text += random_character(random);
+      CAPTURE(text);
+      CHECK(apply(nfc, text) == mapped_by_utf8proc(text, UTF8PROC_COMPOSE));
+      CHECK(apply(nfd, text) == mapped_by_utf8proc(text, UTF8PROC_DECOMPOSE));
+      CHECK(apply(nfkc, text) == mapped_by_utf8proc(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
+      CHECK(apply(nfkd, text) == mapped_by_utf8proc(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT));
+    }
+  }
+
+  TEST_CASE("apply: the longest decomposition") {
+    const Normalizer nfkd = of(UnicodeForm::kNfkd);
+    const std::string longest = "\uFDFA";
+    CHECK(apply(nfkd, longest) == mapped_by_utf8proc(longest, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT));
   }
 
   TEST_CASE("apply: a prefix goes before text, a replacement in place of every match") {
