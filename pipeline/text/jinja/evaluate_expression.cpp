@@ -76,7 +76,9 @@ Value Evaluator::evaluate_node(const Slice& node, int line) {
 Arguments Evaluator::evaluate_arguments(const CallArguments& arguments) {
   Arguments values;
   for (const ExpressionPtr& one : arguments.positional) values.positional.push_back(evaluate(*one));
-  for (const auto& [name, value] : arguments.named) values.named.emplace_back(name, evaluate(*value));
+  for (const auto& [name, value] : arguments.named) {
+    values.named.emplace_back(Text(name, /*is_trusted=*/true), evaluate(*value));
+  }
   if (arguments.more_positional != nullptr) {
     if (const auto more = iterate(run_, evaluate(*arguments.more_positional))) {
       values.positional.insert(values.positional.end(), more->begin(), more->end());
@@ -89,11 +91,11 @@ Arguments Evaluator::evaluate_arguments(const CallArguments& arguments) {
       return values;
     }
     for (const auto& [key, value] : more.as_dict().entries()) {
-      if (!key.is_text() || !run_.allocate(key.as_text().size() + sizeof(Value))) {
+      if (!key.is_text() || !run_.allocate(key.as_text().size() + sizeof(Text) + sizeof(Value))) {
         run_.fail("keywords must be strings");
         return values;
       }
-      values.named.emplace_back(std::string(key.bytes()), value);
+      values.named.emplace_back(key.as_text(), value);
     }
   }
   return values;

@@ -182,7 +182,7 @@ Evaluator::Flow Evaluator::execute_node(const CallBlock& node) {
   const Call& node_call = std::get<Call>(node.call->node);
   const Value callee = evaluate(*node_call.callee);
   Arguments arguments = evaluate_arguments(node_call.arguments);
-  arguments.named.emplace_back("caller", make_macro(node.caller));
+  arguments.named.emplace_back(Text("caller", /*is_trusted=*/true), make_macro(node.caller));
   run_.set_line(node.call->line);
   write(call(callee, arguments));
   return Flow::kNext;
@@ -229,19 +229,20 @@ bool Evaluator::bind_parameters(const MacroDefinition& macro, const Arguments& a
     return fail("takes at most " + std::to_string(num_names) + " arguments");
   }
   Dict more;
-  for (const auto& [name, value] : arguments.named) {
+  for (const auto& [key, value] : arguments.named) {
+    const std::string_view name = key.bytes();
     const auto found = std::find(signature.names.begin(), signature.names.end(), name);
     const bool is_caller = name == "caller" && signature.uses_caller;
     if (found != signature.names.end()) {
       if (static_cast<std::size_t>(found - signature.names.begin()) < arguments.positional.size()) {
-        return fail("got '" + name + "' twice");
+        return fail("got '" + std::string(name) + "' twice");
       }
     } else if (is_caller) {
       scope_->set("caller", value);
     } else if (signature.uses_kwargs) {
-      more.set(name, value);
+      more.set(key, value);
     } else {
-      return fail("takes no argument '" + name + "'");
+      return fail("takes no argument '" + std::string(name) + "'");
     }
   }
   for (std::size_t i = 0; i < num_names; ++i) {

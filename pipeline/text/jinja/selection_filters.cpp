@@ -23,7 +23,9 @@ Arguments rest_of(const Arguments& arguments, std::size_t num_used) {
 // map(attribute='name', default=...)
 Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& arguments) {
   for (const auto& [name, value] : arguments.named) {
-    if (name != "attribute" && name != "default") return run.fail("map: has no argument '" + name + "'");
+    if (name.bytes() != "attribute" && name.bytes() != "default") {
+      return run.fail("map: has no argument '" + std::string(name.bytes()) + "'");
+    }
   }
   const Value* left_out = arguments.find("default");
   std::vector<Value> mapped;
