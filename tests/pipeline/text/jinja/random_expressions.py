@@ -55,7 +55,8 @@ def expression(random, depth=0):
     if kind == 9:
         return f"({inner()}){random.choice(_SLICES)}"
     if kind == 10:
-        return random.choice(["dict(**d)", "dict(**d)|tojson", f"not {inner()}", f"-{inner()}", f"({inner()} if {inner()} else {inner()})",
+        return random.choice(["dict(**d)", "dict(**d)|tojson", f"not {inner()}", f"-{inner()}",
+                              f"({inner()} if {inner()} else {inner()})",
                               f"({inner()} if {inner()})"])
     return random.choice([f"[{inner()}, {inner()}]", f"({inner()},)", f"{{'z': {inner()}}}", f"{inner()} ~ {inner()}"])
 
