@@ -4,6 +4,7 @@
 
 #include "pipeline/text/jinja/access.h"
 #include "pipeline/text/jinja/attribute_path.h"
+#include "pipeline/text/jinja/code_points.h"
 #include "pipeline/text/jinja/comparison.h"
 #include "pipeline/text/jinja/filters.h"
 #include "pipeline/text/jinja/tests.h"
@@ -24,7 +25,7 @@ Arguments rest_of(const Arguments& arguments, std::size_t num_used) {
 Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& arguments) {
   for (const auto& [name, value] : arguments.named) {
     if (name.bytes() != "attribute" && name.bytes() != "default") {
-      return run.fail("map: has no argument '" + std::string(name.bytes()) + "'");
+      return run.fail("map: has no argument '" + beginning_of(name.bytes()) + "'");
     }
   }
   const Value* left_out = arguments.find("default");
@@ -38,6 +39,7 @@ Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& 
 }
 
 Value map(Run& run, const Value& subject, const Bound& bound) {
+  if (!is_true(subject)) return run.make_sequence(Kind::kIterator, {});  // As jinja2: of none, 0 and such too.
   const auto items = iterate(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
@@ -47,9 +49,9 @@ Value map(Run& run, const Value& subject, const Bound& bound) {
   if (arguments.positional.empty() || !arguments.positional[0].is_text()) {
     return run.fail("map: needs the name of a filter, or an attribute");
   }
-  const std::string name(arguments.positional[0].bytes());
+  const std::string_view name = arguments.positional[0].bytes();
   const Operation* filter = find_filter(name);
-  if (filter == nullptr) return run.fail("unknown filter '" + name + "'");
+  if (filter == nullptr) return run.fail("unknown filter '" + beginning_of(name) + "'");
   const Run::Level level(run);
   if (!level.is_ok()) return {};
   const Arguments rest = rest_of(arguments, 1);
@@ -64,6 +66,7 @@ Value map(Run& run, const Value& subject, const Bound& bound) {
 // The first argument of selectattr is the attribute; the next of both is the test's name, without one truth counts.
 template <bool kKeeps, bool kByAttribute>
 Value select(Run& run, const Value& subject, const Bound& bound) {
+  if (!is_true(subject)) return run.make_sequence(Kind::kIterator, {});  // As jinja2: of none, 0 and such too.
   const auto items = iterate(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
@@ -76,7 +79,7 @@ Value select(Run& run, const Value& subject, const Bound& bound) {
     const Value& name = arguments.positional[kTestAt];
     if (name.is_text()) test = find_test(name.bytes());
     if (test == nullptr) {
-      return run.fail("unknown test '" + (name.is_text() ? std::string(name.bytes()) : "?") + "'");
+      return run.fail("unknown test '" + (name.is_text() ? beginning_of(name.bytes()) : "?") + "'");
     }
     rest = rest_of(arguments, kTestAt + 1);
   }
