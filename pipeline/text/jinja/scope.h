@@ -21,7 +21,7 @@ class Scope {
   void set(Run& run, std::string_view name, Value value) {
     std::size_t touched_bytes = 0;
     Value* old = find_here(name, touched_bytes);
-    if (!run.step(touched_bytes)) return;
+    if (!charge(run, touched_bytes)) return;
     if (old != nullptr) {
       *old = std::move(value);
     } else {
@@ -36,12 +36,18 @@ class Scope {
     for (Scope* scope = this; scope != nullptr && found == nullptr; scope = scope->outer_.get()) {
       found = scope->find_here(name, touched_bytes);
     }
-    return run.step(touched_bytes) ? found : nullptr;
+    return charge(run, touched_bytes) ? found : nullptr;
   }
 
   void clear() { names_.clear(); }
 
  private:
+  // A look at a few names is part of its node's own step.
+  static bool charge(Run& run, std::size_t touched_bytes) {
+    constexpr std::size_t kFreeBytes = 512;
+    return touched_bytes <= kFreeBytes ? !run.has_failed() : run.step(touched_bytes);
+  }
+
   Value* find_here(std::string_view name, std::size_t& touched_bytes) {
     touched_bytes += sizeof(Scope);
     for (auto& [known, value] : names_) {
