@@ -57,7 +57,8 @@ Result<Value> message_value(const ChatMessage& message, std::size_t index) {
   Dict value;
   value.set("role", text_of(message.role, is_trusted));
   value.set("content", text_of(message.content, /*is_trusted=*/false));
-  for (const auto& [key, field] : fields->entries()) value.set(key.bytes(), field);
+  // By the key itself, for it remembers that it came from outside.
+  for (const auto& [key, field] : fields->entries()) static_cast<void>(value.set(key, field));
   return Value::of_dict(std::move(value));
 }
 
@@ -103,7 +104,7 @@ Result<Dict> chat_context(const ChatPrompt& chat, const Dict& special_tokens, bo
   context.set("tools", Value::none());
   context.set("documents", Value::none());
   context.set("add_generation_prompt", Value::of_bool(add_generation_prompt));
-  for (const auto& [key, value] : variables->entries()) context.set(key.bytes(), value);
+  for (const auto& [key, value] : variables->entries()) static_cast<void>(context.set(key, value));
   return context;
 }
 

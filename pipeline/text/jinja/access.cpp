@@ -38,7 +38,7 @@ Value character_at(Run& run, const Text& text, std::int64_t index) {
 // Absent: there is none.
 std::optional<Value> own_item(Run& run, const Value& value, const Value& key) {
   if (value.is_dict()) {
-    if (!run.step(key.is_text() ? key.as_text().size() : 0)) return std::nullopt;
+    if (!run.allocate_key(key)) return std::nullopt;
     const Value* found = value.as_dict().find(key);
     return found == nullptr ? std::nullopt : std::optional(*found);
   }
@@ -119,7 +119,7 @@ Value attribute_of(Run& run, const Value& value, const Text& name) {
   if (value.is_dict()) {
     if (const Value* found = value.as_dict().find(name.bytes())) return *found;
   }
-  return no_such(value, "'" + std::string(name.bytes()) + "'");
+  return no_such(value, "'" + beginning_of(name.bytes()) + "'");
 }
 
 Value item_of(Run& run, const Value& value, const Value& key) {
@@ -127,7 +127,7 @@ Value item_of(Run& run, const Value& value, const Value& key) {
   if (auto item = own_item(run, value, key)) return std::move(*item);
   if (!key.is_text()) return no_such(value, "of type " + std::string(type_name(key)));
   if (auto member = named_member(run, value, key.as_text())) return std::move(*member);
-  return no_such(value, "'" + std::string(key.bytes().substr(0, 64)) + "'");
+  return no_such(value, "'" + beginning_of(key.bytes()) + "'");
 }
 
 Value slice_of(Run& run, const Value& value, const Value& start, const Value& stop, const Value& step) {

@@ -114,7 +114,11 @@ Value apply_to_floats(Run& run, BinaryOperator op, double a, double b) {
 // Text, lists and tuples, `count` times.
 Value repeated(Run& run, const Value& value, std::int64_t count) {
   const std::size_t times = count > 0 ? static_cast<std::size_t>(count) : 0;
-  const std::size_t size = value.is_text() ? value.as_text().size() : value.items().size();
+  // Of a text its bytes, and its pieces unless all copies are one piece.
+  const bool has_pieces = value.is_text() && value.as_text().pieces().size() > 1;
+  const std::size_t size = !value.is_text() ? value.items().size()
+                           : has_pieces     ? value.as_text().memory_bytes()
+                                            : value.as_text().size();
   if (size != 0 && times > run.limits().allocated_bytes_max / size) return run.fail("a value is repeated too often");
   if (!run.allocate(size * times)) return {};
   if (value.is_text()) {
@@ -139,7 +143,7 @@ bool can_be_repeated(const Value& value) {
 
 Value concatenated(Run& run, const Value& a, const Value& b) {
   if (a.is_text()) {
-    if (!run.allocate(a.as_text().size())) return {};
+    if (!run.allocate(a.as_text().memory_bytes() + b.as_text().memory_bytes())) return {};
     Text text = a.as_text();
     text.append(b.as_text());
     return run.make_text(std::move(text));

@@ -42,10 +42,10 @@ std::optional<Bound> bind(Run& run, std::string_view callee, const Parameters& p
   }
   for (std::size_t i = 0; i < arguments.positional.size(); ++i) values[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const auto found = std::find(names.begin(), names_end, name);
-    if (found == names_end) return fail("has no argument '" + name + "'");
+    const auto found = std::find(names.begin(), names_end, name.bytes());
+    if (found == names_end) return fail("has no argument '" + std::string(name.bytes()) + "'");
     const Value*& place = values[static_cast<std::size_t>(found - names.begin())];
-    if (place != nullptr) return fail("got argument '" + name + "' twice");
+    if (place != nullptr) return fail("got argument '" + std::string(name.bytes()) + "' twice");
     place = &value;
   }
   for (std::size_t i = 0; i < parameters.num_required; ++i) {

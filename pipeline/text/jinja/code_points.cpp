@@ -2,6 +2,7 @@
 
 #include <string.h>  // NOLINT(modernize-deprecated-headers): memmem is no part of <cstring>.
 #include <utf8proc.h>
+#include <algorithm>
 
 #include "pipeline/text/utf8.h"
 
@@ -32,6 +33,13 @@ std::size_t offset_of(std::string_view bytes, std::size_t index) {
     --index;
   }
   return offset;
+}
+
+std::string beginning_of(std::string_view bytes) {
+  constexpr std::size_t kBytesMax = 64;
+  std::size_t end = std::min(bytes.size(), kBytesMax);
+  while (end < bytes.size() && (static_cast<unsigned char>(bytes[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(bytes.substr(0, end));
 }
 
 bool is_space(char32_t code_point) {

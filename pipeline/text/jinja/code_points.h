@@ -16,6 +16,9 @@ void append_utf8(char32_t code_point, std::string& out);
 // Offset of the `index`-th character; bytes.size() for the number of all. O(bytes.size()).
 std::size_t offset_of(std::string_view bytes, std::size_t index);
 
+// At most 64 bytes of it, whole characters: enough to tell a name in a message.
+std::string beginning_of(std::string_view bytes);
+
 // str.isspace() of one character.
 bool is_space(char32_t code_point);
 

@@ -121,7 +121,7 @@ bool contains(Run& run, const Value& container, const Value& item) {
     return find_bytes(container.bytes(), item.bytes()) != std::string_view::npos;
   }
   if (container.is_dict()) {
-    if (!run.step(item.is_text() ? item.as_text().size() : 0)) return false;
+    if (!run.allocate_key(item)) return false;
     if (!hash_key(item)) run.fail("unhashable type: '" + std::string(type_name(item)) + "'");
     return container.as_dict().find(item) != nullptr;
   }

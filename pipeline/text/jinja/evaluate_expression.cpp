@@ -3,6 +3,7 @@
 #include <string>
 
 #include "pipeline/text/jinja/access.h"
+#include "pipeline/text/jinja/code_points.h"
 #include "pipeline/text/jinja/comparison.h"
 #include "pipeline/text/jinja/evaluator.h"
 #include "pipeline/text/jinja/functions.h"
@@ -26,10 +27,11 @@ Value Evaluator::evaluate_node(const Constant& node, int) {
 }
 
 Value Evaluator::evaluate_node(const Name& node, int) {
-  if (const Value* found = scope_->find(node.name)) return *found;
+  if (const Value* found = scope_->find(run_, node.name)) return *found;
+  if (run_.has_failed()) return {};
   if (const Value* found = context_.find(node.name)) return *found;
   if (const Value* found = find_function(node.name)) return *found;
-  return Value::undefined("'" + node.name + "' is undefined");
+  return Value::undefined("'" + beginning_of(node.name) + "' is undefined");
 }
 
 Value Evaluator::evaluate_node(const SequenceLiteral& node, int line) {
@@ -45,6 +47,7 @@ Value Evaluator::evaluate_node(const DictLiteral& node, int line) {
     Value key = evaluate(*key_part);
     Value value = evaluate(*value_part);
     run_.set_line(line);
+    if (!run_.allocate_key(key)) return {};
     const std::string key_type(type_name(key));
     if (!dict.set(std::move(key), std::move(value))) return run_.fail("unhashable type: '" + key_type + "'");
   }
@@ -76,7 +79,9 @@ Value Evaluator::evaluate_node(const Slice& node, int line) {
 Arguments Evaluator::evaluate_arguments(const CallArguments& arguments) {
   Arguments values;
   for (const ExpressionPtr& one : arguments.positional) values.positional.push_back(evaluate(*one));
-  for (const auto& [name, value] : arguments.named) values.named.emplace_back(name, evaluate(*value));
+  for (const auto& [name, value] : arguments.named) {
+    values.named.emplace_back(Text(name, /*is_trusted=*/true), evaluate(*value));
+  }
   if (arguments.more_positional != nullptr) {
     if (const auto more = iterate(run_, evaluate(*arguments.more_positional))) {
       values.positional.insert(values.positional.end(), more->begin(), more->end());
@@ -89,11 +94,11 @@ Arguments Evaluator::evaluate_arguments(const CallArguments& arguments) {
       return values;
     }
     for (const auto& [key, value] : more.as_dict().entries()) {
-      if (!key.is_text() || !run_.allocate(key.as_text().size() + sizeof(Value))) {
+      if (!key.is_text() || !run_.allocate(key.as_text().size() + sizeof(Text) + sizeof(Value))) {
         run_.fail("keywords must be strings");
         return values;
       }
-      values.named.emplace_back(std::string(key.bytes()), value);
+      values.named.emplace_back(key.as_text(), value);
     }
   }
   return values;

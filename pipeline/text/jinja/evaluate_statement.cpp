@@ -98,7 +98,7 @@ void Evaluator::loop(const For& node, const Value& iterable, int depth) {
   for (std::size_t i = 0; i < loop->items().size() && run_.allocate(sizeof(Scope)); ++i) {
     loop->move_to(i);
     scope_ = std::make_shared<Scope>(outer);
-    scope_->set("loop", loop_value);
+    scope_->set(run_, "loop", loop_value);
     assign(*scope_, node.target, loop->items()[i]);
     const Flow flow = execute(node.body);
     if (flow == Flow::kBreak) break;
@@ -137,10 +137,10 @@ void Evaluator::assign(Scope& scope, const Target& target, const Value& value) {
     return;
   }
   if (target.attribute.empty()) {
-    scope.set(target.name, value);
+    scope.set(run_, target.name, value);
     return;
   }
-  const Value* found = scope_->find(target.name);
+  const Value* found = scope_->find(run_, target.name);
   if (found == nullptr) found = context_.find(target.name);
   auto* names =
       found == nullptr || !found->is(Kind::kObject) ? nullptr : dynamic_cast<Namespace*>(found->as_object().get());
@@ -174,7 +174,7 @@ Value Evaluator::make_macro(const MacroDefinition& definition) {
 }
 
 Evaluator::Flow Evaluator::execute_node(const MacroDefinition& node) {
-  scope_->set(node.name, make_macro(node));
+  scope_->set(run_, node.name, make_macro(node));
   return Flow::kNext;
 }
 
@@ -182,7 +182,7 @@ Evaluator::Flow Evaluator::execute_node(const CallBlock& node) {
   const Call& node_call = std::get<Call>(node.call->node);
   const Value callee = evaluate(*node_call.callee);
   Arguments arguments = evaluate_arguments(node_call.arguments);
-  arguments.named.emplace_back("caller", make_macro(node.caller));
+  arguments.named.emplace_back(Text("caller", /*is_trusted=*/true), make_macro(node.caller));
   run_.set_line(node.call->line);
   write(call(callee, arguments));
   return Flow::kNext;
@@ -228,43 +228,46 @@ bool Evaluator::bind_parameters(const MacroDefinition& macro, const Arguments& a
   if (arguments.positional.size() > num_names && !signature.uses_varargs) {
     return fail("takes at most " + std::to_string(num_names) + " arguments");
   }
+  // Each is looked for among all of the other.
+  if (!run_.step(num_names * arguments.named.size() * sizeof(std::string_view))) return false;
   Dict more;
-  for (const auto& [name, value] : arguments.named) {
+  for (const auto& [key, value] : arguments.named) {
+    const std::string_view name = key.bytes();
     const auto found = std::find(signature.names.begin(), signature.names.end(), name);
     const bool is_caller = name == "caller" && signature.uses_caller;
     if (found != signature.names.end()) {
       if (static_cast<std::size_t>(found - signature.names.begin()) < arguments.positional.size()) {
-        return fail("got '" + name + "' twice");
+        return fail("got '" + std::string(name) + "' twice");
       }
     } else if (is_caller) {
-      scope_->set("caller", value);
+      scope_->set(run_, "caller", value);
     } else if (signature.uses_kwargs) {
-      more.set(name, value);
+      more.set(key, value);
     } else {
-      return fail("takes no argument '" + name + "'");
+      return fail("takes no argument '" + std::string(name) + "'");
     }
   }
   for (std::size_t i = 0; i < num_names; ++i) {
     const std::string& name = signature.names[i];
     const std::size_t first_default = num_names - signature.defaults.size();
     if (i < arguments.positional.size()) {
-      scope_->set(name, arguments.positional[i]);
+      scope_->set(run_, name, arguments.positional[i]);
     } else if (const Value* named = arguments.find(name)) {
-      scope_->set(name, *named);
+      scope_->set(run_, name, *named);
     } else if (i >= first_default) {
-      scope_->set(name, evaluate(*signature.defaults[i - first_default]));
+      scope_->set(run_, name, evaluate(*signature.defaults[i - first_default]));
     } else {
-      scope_->set(name, Value::undefined("parameter '" + name + "' was not provided"));
+      scope_->set(run_, name, Value::undefined("parameter '" + name + "' was not provided"));
     }
   }
   if (signature.uses_caller && arguments.find("caller") == nullptr) {
-    scope_->set("caller", Value::undefined("no caller defined"));
+    scope_->set(run_, "caller", Value::undefined("no caller defined"));
   }
-  if (signature.uses_kwargs) scope_->set("kwargs", run_.make_dict(std::move(more)));
+  if (signature.uses_kwargs) scope_->set(run_, "kwargs", run_.make_dict(std::move(more)));
   if (signature.uses_varargs) {
     const auto first =
         arguments.positional.begin() + static_cast<std::ptrdiff_t>(std::min(num_names, arguments.positional.size()));
-    scope_->set("varargs", run_.make_sequence(Kind::kTuple, {first, arguments.positional.end()}));
+    scope_->set(run_, "varargs", run_.make_sequence(Kind::kTuple, {first, arguments.positional.end()}));
   }
   return !run_.has_failed();
 }

@@ -87,11 +87,19 @@ bool fill(Run& run, const Arguments& arguments, Dict& dict) {
       for (const Value& pair : *pairs) {
         const auto parts = iterate(run, pair);
         if (!parts) return false;
-        if (parts->size() != 2 || !dict.set((*parts)[0], (*parts)[1])) run.fail("takes a mapping or pairs");
+        if (parts->size() != 2) {
+          run.fail("takes a mapping or pairs");
+          return false;
+        }
+        if (!run.allocate_key((*parts)[0]) || !run.allocate(Dict::kEntryBytes)) return false;
+        if (!dict.set((*parts)[0], (*parts)[1])) run.fail("takes a mapping or pairs");
       }
     }
   }
-  for (const auto& [name, value] : arguments.named) dict.set(name, value);
+  for (const auto& [name, value] : arguments.named) {
+    if (!run.allocate(name.size() + Dict::kEntryBytes)) return false;
+    dict.set(name, value);
+  }
   return !run.has_failed();
 }
 

@@ -9,6 +9,8 @@
 namespace sluice::jinja {
 namespace {
 
+constexpr std::size_t kFlushedBytes = 4096;  // Charged and appended at once: one character may become 12 bytes.
+
 void append_unit(char32_t unit, std::string& out) {
   constexpr std::string_view kHexDigits = "0123456789abcdef";
   out += "\\u";
@@ -26,7 +28,8 @@ void append_escaped(char32_t c, bool escapes_non_ascii, std::string& out) {
     case '\b': out += "\\b"; return;
     default: break;
   }
-  if (c < 0x20 || (escapes_non_ascii && c >= 0x80 && c < 0x10000)) {
+  // Python takes U+007F for one that is not ASCII's.
+  if (c < 0x20 || (escapes_non_ascii && c >= 0x7F && c < 0x10000)) {
     append_unit(c, out);
   } else if (escapes_non_ascii && c >= 0x10000) {
     append_unit(0xD800 + ((c - 0x10000) >> 10), out);
@@ -42,7 +45,7 @@ class JsonWriter {
 
   void write(const Value& value) {
     const Run::Level level(run_);
-    if (!level.is_ok() || !run_.allocate(8)) return;
+    if (!level.is_ok() || !run_.allocate(8 + sizeof(Piece))) return;
     switch (value.kind()) {
       case Kind::kNone: literal("null"); return;
       case Kind::kBool: literal(value.as_bool() ? "true" : "false"); return;
@@ -68,29 +71,31 @@ class JsonWriter {
   }
 
   void string(const Text& text) {
-    if (!run_.allocate(text.size())) return;
+    if (!run_.allocate((text.pieces().size() + 2) * sizeof(Piece))) return;
     literal("\"");
     std::string escaped;
     std::size_t offset = 0;
     for (const Piece& piece : text.pieces()) {
-      escaped.clear();
       while (offset < piece.end) {
         append_escaped(next_code_point(text.bytes(), offset), style_.escapes_non_ascii, escaped);
+        if (escaped.size() < kFlushedBytes && offset < piece.end) continue;
+        if (!run_.allocate(escaped.size())) return;
+        out_.append(escaped, piece.is_trusted);
+        escaped.clear();
       }
-      out_.append(escaped, piece.is_trusted);
     }
     literal("\"");
   }
 
   void new_line() {
     if (!style_.indent) return;
-    if (!run_.allocate(style_.indent->size() * depth_)) return;
+    if (!run_.allocate(style_.indent->memory_bytes() * depth_ + 1 + sizeof(Piece))) return;
     literal("\n");
     for (std::size_t i = 0; i < depth_; ++i) out_.append(*style_.indent);
   }
 
   void separator(bool& is_first) {
-    if (!is_first && run_.allocate(style_.item_separator.size())) out_.append(style_.item_separator);
+    if (!is_first && run_.allocate(style_.item_separator.memory_bytes())) out_.append(style_.item_separator);
     is_first = false;
     new_line();
   }
@@ -136,7 +141,7 @@ class JsonWriter {
       if (run_.has_failed()) return;
       separator(is_first);
       key(entry->first);
-      if (run_.allocate(style_.key_separator.size())) out_.append(style_.key_separator);
+      if (run_.allocate(style_.key_separator.memory_bytes())) out_.append(style_.key_separator);
       write(entry->second);
     }
     --depth_;

@@ -47,6 +47,7 @@ Value items_of(Run& run, const Value& self, const Bound&) {
 }
 
 Value get(Run& run, const Value& self, const Bound& arguments) {
+  if (!run.allocate_key(arguments[0])) return {};
   if (!hash_key(arguments[0])) return run.fail("unhashable type: '" + std::string(type_name(arguments[0])) + "'");
   if (const Value* found = self.as_dict().find(arguments[0])) return *found;
   return arguments.has(1) ? arguments[1] : Value::none();

@@ -136,7 +136,9 @@ Value round_filter(Run& run, const Value& subject, const Bound& arguments) {
     if (subject.is_integral() && precision >= 0) return with_plus_sign(run, subject);
     if (!std::isfinite(number)) return subject;
     const double result = rounded(number, static_cast<int>(precision));
-    return subject.is_integral() ? Value::of_int(static_cast<std::int64_t>(result)) : Value::of_float(result);
+    if (!subject.is_integral()) return Value::of_float(result);
+    if (result < -0x1p63 || result >= 0x1p63) return run.fail("an integer has more than 64 bits");
+    return Value::of_int(static_cast<std::int64_t>(result));
   }
   if (name != "ceil" && name != "floor") return run.fail("round: the method must be common, ceil or floor");
   if (!std::isfinite(number)) return run.fail("round: cannot convert infinity or NaN to an integer");

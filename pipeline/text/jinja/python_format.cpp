@@ -132,7 +132,7 @@ void append_str(Run& run, const Value& value, Text& out) {
   switch (value.kind()) {
     case Kind::kUndefined: return;
     case Kind::kText:
-      if (run.allocate(value.as_text().size() + value.as_text().pieces().size() * sizeof(Piece))) {
+      if (run.allocate(value.as_text().memory_bytes())) {
         out.append(value.as_text());
       }
       return;

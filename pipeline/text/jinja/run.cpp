@@ -6,7 +6,8 @@ namespace sluice::jinja {
 namespace {
 
 constexpr std::size_t kBytesPerStep = 128;
-constexpr std::size_t kObjectBytes = 256;  // What one takes, roughly.
+constexpr std::size_t kObjectBytes = 256;     // What one takes, roughly.
+constexpr std::size_t kHashedItemBytes = 48;  // Of an item in a tuple that is a key: its number and its length.
 
 }  // namespace
 
@@ -25,6 +26,15 @@ bool Run::allocate(std::size_t bytes) {
   }
   allocated_bytes_ += bytes;
   return true;
+}
+
+bool Run::allocate_key(const Value& key) {
+  if (key.is_text()) return allocate(key.as_text().size());
+  if (!key.is(Kind::kTuple)) return step();
+  std::size_t bytes = 0;
+  // What each item gives exists twice while it is added.
+  for (const Value& item : key.items()) bytes += kHashedItemBytes + (item.is_text() ? 2 * item.as_text().size() : 0);
+  return allocate(bytes);
 }
 
 Value Run::fail(std::string what) {
@@ -54,7 +64,7 @@ Run::Level::Level(Run& run) : run_(run) {
 }
 
 Value Run::make_text(Text text) {
-  if (!allocate(text.size() + text.pieces().size() * sizeof(Piece) + sizeof(Text))) return {};
+  if (!allocate(text.memory_bytes() + sizeof(Text))) return {};
   return Value::of_text(std::move(text));
 }
 

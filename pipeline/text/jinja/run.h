@@ -25,6 +25,8 @@ class Run {
   [[nodiscard]] bool step(std::size_t touched_bytes = 0);
   // The same before a value of so many bytes is made.
   [[nodiscard]] bool allocate(std::size_t bytes);
+  // allocate() of what hash_key() makes of `key`.
+  [[nodiscard]] bool allocate_key(const Value& key);
   // fail() of a limit.
   Value exceed(std::string what);
 

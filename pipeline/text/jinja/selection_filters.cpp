@@ -1,11 +1,10 @@
 // map, select, reject, selectattr and rejectattr: filters that apply another filter or a test to each item.
 #include <array>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "pipeline/text/jinja/access.h"
 #include "pipeline/text/jinja/attribute_path.h"
+#include "pipeline/text/jinja/code_points.h"
 #include "pipeline/text/jinja/comparison.h"
 #include "pipeline/text/jinja/filters.h"
 #include "pipeline/text/jinja/tests.h"
@@ -25,7 +24,9 @@ Arguments rest_of(const Arguments& arguments, std::size_t num_used) {
 // map(attribute='name', default=...)
 Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& arguments) {
   for (const auto& [name, value] : arguments.named) {
-    if (name != "attribute" && name != "default") return run.fail("map: has no argument '" + name + "'");
+    if (name.bytes() != "attribute" && name.bytes() != "default") {
+      return run.fail("map: has no argument '" + beginning_of(name.bytes()) + "'");
+    }
   }
   const Value* left_out = arguments.find("default");
   std::vector<Value> mapped;
@@ -37,14 +38,9 @@ Value map_attribute(Run& run, const std::vector<Value>& items, const Arguments& 
   return run.make_sequence(Kind::kIterator, std::move(mapped));
 }
 
-// As jinja2: what is false has no items, also where it is nothing to iterate over.
-std::optional<std::vector<Value>> items_of(Run& run, const Value& subject) {
-  if (!is_true(subject)) return std::vector<Value>{};
-  return iterate(run, subject);
-}
-
 Value map(Run& run, const Value& subject, const Bound& bound) {
-  const auto items = items_of(run, subject);
+  if (!is_true(subject)) return run.make_sequence(Kind::kIterator, {});  // As jinja2: of none, 0 and such too.
+  const auto items = iterate(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
   if (arguments.positional.empty() && arguments.find("attribute") != nullptr) {
@@ -53,9 +49,9 @@ Value map(Run& run, const Value& subject, const Bound& bound) {
   if (arguments.positional.empty() || !arguments.positional[0].is_text()) {
     return run.fail("map: needs the name of a filter, or an attribute");
   }
-  const std::string name(arguments.positional[0].bytes());
+  const std::string_view name = arguments.positional[0].bytes();
   const Operation* filter = find_filter(name);
-  if (filter == nullptr) return run.fail("unknown filter '" + name + "'");
+  if (filter == nullptr) return run.fail("unknown filter '" + beginning_of(name) + "'");
   const Run::Level level(run);
   if (!level.is_ok()) return {};
   const Arguments rest = rest_of(arguments, 1);
@@ -70,7 +66,8 @@ Value map(Run& run, const Value& subject, const Bound& bound) {
 // The first argument of selectattr is the attribute; the next of both is the test's name, without one truth counts.
 template <bool kKeeps, bool kByAttribute>
 Value select(Run& run, const Value& subject, const Bound& bound) {
-  const auto items = items_of(run, subject);
+  if (!is_true(subject)) return run.make_sequence(Kind::kIterator, {});  // As jinja2: of none, 0 and such too.
+  const auto items = iterate(run, subject);
   if (!items) return {};
   const Arguments& arguments = bound.all();
   constexpr std::size_t kTestAt = kByAttribute ? 1 : 0;
@@ -82,7 +79,7 @@ Value select(Run& run, const Value& subject, const Bound& bound) {
     const Value& name = arguments.positional[kTestAt];
     if (name.is_text()) test = find_test(name.bytes());
     if (test == nullptr) {
-      return run.fail("unknown test '" + (name.is_text() ? std::string(name.bytes()) : "?") + "'");
+      return run.fail("unknown test '" + (name.is_text() ? beginning_of(name.bytes()) : "?") + "'");
     }
     rest = rest_of(arguments, kTestAt + 1);
   }

@@ -105,7 +105,7 @@ Value unique(Run& run, const Value& subject, const Bound& arguments) {
   for (const Value& item : *items) {
     const Value key = sort_key(run, item, order);
     const std::size_t num_seen = seen.size();
-    if (!run.allocate(Dict::kEntryBytes)) return {};
+    if (!run.allocate(Dict::kEntryBytes) || !run.allocate_key(key)) return {};
     if (!seen.set(key, item)) return run.fail("unique: unhashable type: '" + std::string(type_name(key)) + "'");
     if (seen.size() > num_seen) kept.push_back(item);
   }

@@ -33,6 +33,8 @@ class Text {
 
   // Neighbours differ in is_trusted; the last ends at size(). None for an empty text.
   const std::vector<Piece>& pieces() const { return pieces_; }
+  // What a text grows by when this one is appended, at most.
+  std::size_t memory_bytes() const { return bytes_.size() + pieces_.size() * sizeof(Piece); }
   bool is_trusted_at(std::size_t offset) const;
   // Whether nothing in it came from outside.
   bool is_trusted() const { return pieces_.empty() || (pieces_.size() == 1 && pieces_[0].is_trusted); }

@@ -76,7 +76,7 @@ Value indent(Run& run, const Value& subject, const Bound& arguments) {
   Text out;
   bool is_first = true;
   for (const Text& line : split_lines(run, text, /*keeps_ends=*/false)) {
-    if (!run.allocate(indention.size() + line.size() + 1)) return {};
+    if (!run.allocate(indention.memory_bytes() + line.memory_bytes() + 1 + sizeof(Piece))) return {};
     if (!is_first) out.append("\n", true);
     if (is_first ? indents_first : indents_blank || !line.empty()) out.append(indention);
     is_first = false;
@@ -158,7 +158,7 @@ Value truncate(Run& run, const Value& subject, const Bound& arguments) {
   const auto end_length = static_cast<std::int64_t>(end.count_code_points());
   const std::int64_t leeway = arguments.integer(run, 3, 5);
   if (length < end_length || leeway < 0) return run.fail("truncate: the length is too small");
-  if (static_cast<std::int64_t>(*size) <= length + leeway) return subject;
+  if (static_cast<std::int64_t>(*size) - length <= leeway) return subject;
   if (!subject.is_text()) return run.fail("truncate: not a string: '" + std::string(type_name(subject)) + "'");
   const Text& text = subject.as_text();
   Text out = text.slice(0, offset_of(text.bytes(), static_cast<std::size_t>(length - end_length)));

@@ -149,7 +149,7 @@ std::vector<Text> split_lines(Run& run, const Text& text, bool keeps_ends) {
     const char32_t c = next_code_point(bytes, at);
     if (!is_line_end(c)) continue;
     if (c == '\r' && at < bytes.size() && bytes[at] == '\n') ++at;
-    if (!run.allocate(sizeof(Text) + at - begin)) return lines;
+    if (!run.allocate(sizeof(Text) + sizeof(Piece) + at - begin)) return lines;
     lines.push_back(text.slice(begin, keeps_ends ? at : end));
     begin = at;
   }
@@ -165,7 +165,7 @@ Value replace(Run& run, const Text& text, const Text& old_part, const Text& new_
   for (std::int64_t done = 0; count < 0 || done < count; ++done) {
     const std::size_t place = find_bytes(text.bytes(), old_part.bytes(), search_from);
     if (place == std::string_view::npos) break;
-    if (!run.allocate(new_part.size())) return {};
+    if (!run.allocate(place - begin + new_part.memory_bytes() + sizeof(Piece))) return {};
     out.append(text, begin, place);
     out.append(new_part);
     begin = place + old_part.size();
@@ -183,7 +183,7 @@ Value join(Run& run, const Text& separator, const std::vector<Value>& items) {
   Text out;
   bool is_first = true;
   for (const Value& item : items) {
-    if (!run.allocate(separator.size())) return {};
+    if (!run.allocate(separator.memory_bytes())) return {};
     if (!is_first) out.append(separator);
     is_first = false;
     append_str(run, item, out);
@@ -202,7 +202,7 @@ Value pad(Run& run, const Text& text, std::int64_t width, const Text& fill, Side
                                                    : padding / 2 + (padding & width & 1);
   if (padding > static_cast<std::int64_t>(run.limits().allocated_bytes_max))
     return run.fail("a value is padded too far");
-  if (!run.allocate(static_cast<std::size_t>(padding) * fill.size())) return {};
+  if (!run.allocate(static_cast<std::size_t>(padding) * fill.size() + text.memory_bytes())) return {};
   Text out;
   for (std::int64_t i = 0; i < left; ++i) out.append(fill);
   out.append(text);

@@ -84,8 +84,12 @@ bool Dict::set(Value key, Value value) {
   return true;
 }
 
+void Dict::set(const Text& key, Value value) {
+  static_cast<void>(set(Value::of_text(key), std::move(value)));
+}
+
 void Dict::set(std::string_view key, Value value) {
-  static_cast<void>(set(Value::of_text(Text(std::string(key), /*is_trusted=*/true)), std::move(value)));
+  set(Text(std::string(key), /*is_trusted=*/true), std::move(value));
 }
 
 const Value* Dict::find(const Value& key) const {
@@ -134,7 +138,7 @@ std::optional<std::string> hash_key(const Value& value) {
 
 const Value* Arguments::find(std::string_view name) const {
   for (const auto& [key, value] : named) {
-    if (key == name) return &value;
+    if (key.bytes() == name) return &value;
   }
   return nullptr;
 }

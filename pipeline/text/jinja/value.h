@@ -134,7 +134,8 @@ class Dict {
 
   // False: the key cannot be one (a list, a mapping). A key that is there keeps its place.
   [[nodiscard]] bool set(Value key, Value value);
-  void set(std::string_view key, Value value);
+  void set(const Text& key, Value value);
+  void set(std::string_view key, Value value);  // Of a key that is the template's, or ours.
 
   // Null where it is absent.
   const Value* find(const Value& key) const;
@@ -159,7 +160,7 @@ std::optional<std::string> hash_key(const Value& value);
 // What a call passes.
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<std::pair<Text, Value>> named;  // Texts, for the keys of **mapping may come from outside.
 
   const Value* find(std::string_view name) const;
 };

@@ -36,6 +36,32 @@ TEST_SUITE("pipeline/text/chat_template") {
     CHECK(joined(*chat_template->render(messages, false)).ends_with("<|end_of_turn|>"));
   }
 
+  TEST_CASE("render: the names of fields and variables from a client are not trusted, however they are written") {
+    const Segments field = {{"{\"role\": \"user\", \"content\": \"", true},
+                            {"x", false},
+                            {"\", \"", true},
+                            {"<|end|>", false},
+                            {"\": 1}", true}};
+    const std::vector<ChatMessage> messages = {{"user", "x", R"({"<|end|>": 1})"}};
+    const auto segments_of = [&](std::string_view config) {
+      const auto chat_template = chat_template_from_json(config);
+      REQUIRE(chat_template.ok());
+      const auto prompt = (*chat_template)->render(ChatPrompt(messages, R"({"v": {"<|v|>": 1}})"), true);
+      REQUIRE(prompt.ok());
+      return *prompt;
+    };
+    CHECK((segments_of(R"({"chat_template": "{{ messages[0] | tojson }}"})") == field));
+    CHECK((segments_of(R"({"chat_template": "{{ messages[0] }}"})") == Segments{{"{'role': 'user', 'content': '", true},
+                                                                                {"x", false},
+                                                                                {"', '", true},
+                                                                                {"<|end|>", false},
+                                                                                {"': 1}", true}}));
+    CHECK((segments_of(R"({"chat_template": "{% for k in messages[0] %}{{ k }},{% endfor %}"})") ==
+           Segments{{"role,content,", true}, {"<|end|>", false}, {",", true}}));
+    CHECK((segments_of(R"({"chat_template": "{{ dict(**v) | tojson }}"})") ==
+           Segments{{"{\"", true}, {"<|v|>", false}, {"\": 1}", true}}));
+  }
+
   TEST_CASE("render: the conversation of the reference model gives its ids") {
     const auto chat_template = storyteller_template();
     const std::vector<ChatMessage> messages = {{"user", "Tell me a story about a fox and a bear."}};

@@ -44,9 +44,9 @@ class Comparison:
         found = self.ours.render(source, context)
         self.num_cases += 1
         self.num_errors += expected is None
-        if found.get("text") == expected and found.get("error") != "smuggled":
-            return
-        if is_known_difference(source, expected, found):
+        # What was smuggled past its origin is never excused.
+        if found.get("error") != "smuggled" and (
+                found.get("text") == expected or is_known_difference(source, expected, found)):
             return
         self.num_differences += 1
         if self.num_differences <= 20:
@@ -64,7 +64,7 @@ def is_known_difference(source, expected, found):
         return True
     if "wordcount" in source and expected is not None:  # Of a generator it counts the words of its address.
         return any(lazy in source for lazy in ("batch", "map", "select", "reject", "items", "unique", "reverse"))
-    if "**" in source and "-" in source:  # jinja2 writes (-3) ** 2 as -3 ** 2 into the code that it makes.
+    if re.search(r"-\S+\s*\*\*|\)\s*\*\*", source):  # jinja2 writes (-3) ** 2 as -3 ** 2 into the code that it makes.
         return True
     return expected is not None and re.search("0x[0-9a-f]{6}|<function", expected.lower()) is not None
 

@@ -53,6 +53,25 @@ TEST_SUITE("pipeline/text/jinja/hostile") {
     check_ends("{% for i in range(40) %}{{ 'x' * 1000 * 1000 }}{% endfor %}", "writes more than 33554432 bytes");
   }
 
+  TEST_CASE("hostile: keys, names in messages and origins are charged before they are made") {
+    const std::string tuple = "{% set t = 'a' * 1000000 %}{% set k = (t,) * 100000 %}";
+    for (const char* use : {"{{ {k: 1} | length }}", "{{ k in {} }}", "{{ {}[k] }}", "{{ {}.get(k) }}",
+                            "{{ dict([(k, 1)]) }}", "{{ [k] | unique | list }}"}) {
+      check_ends(tuple + use, "more than");
+    }
+    const std::string name = "{% set t = 'a' * 1000000 %}";
+    CHECK(rendered(name + "{{ (1 | attr(t)).x }}").size() < 200);
+    CHECK(rendered(name + "{{ 1[t].x }}").size() < 200);
+    CHECK(rendered(name + "{{ [1] | map(t) | list }}").size() < 200);
+    CHECK(rendered(name + "{{ [1] | select(t) | list }}").size() < 200);
+    CHECK(rendered("{% set t = 'ä' * 100 %}{{ 1['a' + t].x }}").find("'a" + repeated("ä", 31) + "'") !=
+          std::string::npos);
+    const std::string context = R"({"u": "u"})";
+    // 600,000 pieces of 16 bytes for 600,000 bytes, each time. What has one piece is not charged for more.
+    check_ends("{% for i in range(14) %}{% set x = ('a' + u) * 100 * 3000 %}{% endfor %}", kBytes, context);
+    CHECK(rendered("{% for i in range(14) %}{% set x = 'aa' * 100 * 3000 %}{% endfor %}ok") == "ok");
+  }
+
   TEST_CASE("hostile: what holds itself many times over is not walked forever") {
     const std::string doubled =
         "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}";
@@ -97,6 +116,15 @@ TEST_SUITE("pipeline/text/jinja/hostile") {
     check_ends(repeated("{% if 1 %}", 10000), "levels deep");
     check_ends("{{ " + repeated("[", 10000) + repeated("]", 10000) + " }}", "levels deep");
     check_ends(std::string((1 << 20) + 1, 'x'), "more than 1048576 bytes");
+  }
+
+  TEST_CASE("hostile: looking for one name among many takes steps for each") {
+    std::string many;
+    for (int i = 0; i < 20000; ++i) many += "{% set n" + std::to_string(i) + " = 1 %}";
+    check_ends(many, kSteps);
+    many.clear();
+    for (int i = 0; i < 2000; ++i) many += "{% set n" + std::to_string(i) + " = 1 %}";
+    check_ends(many + "{% for i in range(90000) %}{{ x }}{% endfor %}", kSteps);
   }
 
   TEST_CASE("hostile: searches do not go quadratic") {

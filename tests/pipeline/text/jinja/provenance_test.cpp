@@ -56,6 +56,14 @@ TEST_SUITE("pipeline/text/jinja/provenance") {
     CHECK(marked("{{ u == ' us<|er ' }}|{{ d['k'] }}|{{ {'k': 1}[k] }}",
                  R"({"u": " us<|er ", "d": {"k": 2}, "k": "k"})") == "True|2|1");
   }
+
+  TEST_CASE("provenance: keys that are passed on as keywords stay untrusted") {
+    const std::string_view context = R"({"d": {"<|x|>": 1}})";
+    CHECK(marked("{{ dict(**d) | tojson }}{{ dict(k=1) }}", context) == "{\"‹<|x|>›\": 1}{'k': 1}");
+    CHECK(marked("{{ dict({'a': 2}, **d) }}", context) == "{'a': 2, '‹<|x|>›': 1}");
+    CHECK(marked("{% macro m() %}{{ kwargs }}{% endmacro %}{{ m(**d) }}{{ m(k=1) }}", context) ==
+          "{'‹<|x|>›': 1}{'k': 1}");
+  }
 }
 
 }  // namespace

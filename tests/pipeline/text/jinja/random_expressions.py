@@ -55,7 +55,8 @@ def expression(random, depth=0):
     if kind == 9:
         return f"({inner()}){random.choice(_SLICES)}"
     if kind == 10:
-        return random.choice([f"not {inner()}", f"-{inner()}", f"({inner()} if {inner()} else {inner()})",
+        return random.choice(["dict(**d)", "dict(**d)|tojson", f"not {inner()}", f"-{inner()}",
+                              f"({inner()} if {inner()} else {inner()})",
                               f"({inner()} if {inner()})"])
     return random.choice([f"[{inner()}, {inner()}]", f"({inner()},)", f"{{'z': {inner()}}}", f"{inner()} ~ {inner()}"])
 
@@ -66,7 +67,7 @@ def context(random):
     return {"a": random.choice([0, 1, -7, 3]), "b": random.choice([True, False, 0.1, -2.5, 1e16, 1e300]),
             "s": random.choice(texts), "u": random.choice(texts), "n": None,
             "l": random.choice([[], [3, 1, 2], ["b", "A", "a"], [1, True, 1.0], [[1], {"k": 1}], [None, "x"]]),
-            "d": random.choice([{}, {"k": 1, "b": "x"}, {"B": 2, "a": 1, "items": 3}]),
+            "d": random.choice([{}, {"k": 1, "b": "x"}, {"B": 2, "a": 1, "items": 3}, {"\ue000<|k|>": 1, "k": 2}]),
             "t": random.choice([["x", ["y"]], ["a", "ab c"]]), "m": [{"k": 1, "v": "é"}, {"k": 0, "v": ""}]}
 
 

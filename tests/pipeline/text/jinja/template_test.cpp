@@ -22,6 +22,24 @@ TEST_SUITE("pipeline/text/jinja/template") {
     CHECK(rendered("{{ ['\\n\u200b'] }}") == "['\\n\\u200b']");
   }
 
+  TEST_CASE("render: numbers at the end of 64 bits neither wrap nor overflow") {
+    CHECK(rendered("{{ 'aaaaaaaaaaaa' | truncate(9223372036854775807) }}") == "aaaaaaaaaaaa");
+    CHECK(rendered("{{ 'aaaaaaaaaaaa' | truncate(5, leeway=9223372036854775807) }}") == "aaaaaaaaaaaa");
+    CHECK(rendered("{{ 9223372036854775807 | round(-1) }}").ends_with("an integer has more than 64 bits"));
+    CHECK(rendered("{{ 4611686018427387904 | round(-18) }}") == "5000000000000000000");
+  }
+
+  TEST_CASE("render: map and select find nothing in what counts as false, whatever it is") {
+    CHECK(rendered("{{ none | map('upper') | list }}{{ 0 | selectattr('a') | list }}{{ false | reject | list }}") ==
+          "[][][]");
+    CHECK(rendered("{{ 1 | map('upper') | list }}").ends_with("'int' object is not iterable"));
+  }
+
+  TEST_CASE("render: ensure_ascii escapes U+007F as Python does") {
+    CHECK(rendered("{{ s | tojson(ensure_ascii=true) }}{{ s | tojson }}", "{\"s\": \"~\x7F\"}") ==
+          "\"~\\u007f\"\"~\x7F\"");
+  }
+
   TEST_CASE("render: white space is trimmed as trim_blocks and lstrip_blocks ask") {
     CHECK(rendered("a\n  {% if true %}\n  b\n  {% endif %}\nc\n") == "a\n  b\nc");
     CHECK(rendered("a \n {%- if true -%} \n b {%- endif %} c") == "ab c");
