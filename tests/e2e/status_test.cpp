@@ -60,7 +60,7 @@ TEST_SUITE("e2e/status") {
     const EngineStatus before = wait_for_status(engine, [](const EngineStatus& status) {
       return !status.replicas.empty() && rank_of(status, 0).state == RankState::kReady;
     });
-    CHECK(before.model == "storyteller-llama");
+    CHECK(before.model == "storyteller-deepseek");
     CHECK(before.replicas[0].lacks == "stage 1 (layers 3-5) waits for worker-a");
     CHECK(rank_of(before, 0).memory.weights_bytes > 0);
     CHECK(rank_of(before, 0).memory.loaded_bytes == rank_of(before, 0).memory.load_bytes);

@@ -37,14 +37,15 @@ bool is_any_number(const Value& value) {
   return value.is_number();
 }
 
-// What has a length and items: an undefined value refuses to give items.
+// What has a length and items, in name: an undefined value has no item to give.
 bool is_indexable(const Value& value) {
   switch (value.kind()) {
     case Kind::kText:
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kRange:
-    case Kind::kDict: return true;
+    case Kind::kDict:
+    case Kind::kUndefined: return true;  // Of no length.
     default: return false;
   }
 }

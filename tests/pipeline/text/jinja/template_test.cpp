@@ -70,6 +70,10 @@ TEST_SUITE("pipeline/text/jinja/template") {
                    R"({"n": null})") == "[][][]");
   }
 
+  TEST_CASE("render: what is undefined is a sequence without items, and no mapping") {
+    CHECK(rendered("{{ x is sequence }} {{ x is iterable }} {{ x is mapping }}") == "True True False");
+  }
+
   TEST_CASE("render: a slice of a range is the range that Python prints") {
     CHECK(rendered("{{ range(3)[::2] }} {{ range(10)[2:7:3] }} {{ range(0, 10, 3)[1:] }} {{ range(3)[5:] }} "
                    "{{ range(3)[::-1] }}") ==
