@@ -6,6 +6,10 @@
 #include <utility>
 
 #include "base/json_nesting.h"
+#include "pipeline/membership/standby_pool.h"
+#include "pipeline/model/shard.h"
+#include "pipeline/route/route_policy.h"
+#include "pipeline/topology/stage_section.h"
 
 namespace sluice {
 
@@ -13,11 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // Written in order; read as what finds a key among many.
 
-// What a topology can have at most; see also docs/STATUS.md.
-constexpr std::size_t kReplicasMax = 64;
-constexpr std::size_t kStagesMax = 256;
-constexpr std::size_t kRanksMax = 64;
-constexpr std::size_t kStandbysMax = 64;
 // Bytes that were no UTF-8 were replaced by longer ones.
 constexpr std::size_t kTextBytesMax = 3 * kStatusTextBytesMax;
 constexpr std::size_t kDepthMax = 8;
@@ -74,7 +73,7 @@ class Reader {
     engine.requests = number(json, "requests");
     engine.requests_max = number(json, "requests_max");
     engine.replicas = list(json, "replicas", kReplicasMax, &Reader::replica);
-    engine.standbys = list(json, "standbys", kStandbysMax, &Reader::standby);
+    engine.standbys = list(json, "standbys", StandbyLimits{}.standbys_max, &Reader::standby);
     return engine;
   }
 
@@ -88,7 +87,7 @@ class Reader {
     replica.since = time(json, "for_ms");
     replica.lacks = text(json, "lacks");
     replica.losses = number(json, "losses");
-    replica.stages = list(json, "stages", kStagesMax, &Reader::stage);
+    replica.stages = list(json, "stages", topology::kStagesMax, &Reader::stage);
     return replica;
   }
 
