@@ -1,14 +1,14 @@
 #include "metrics/endpoint.h"
 
-#include <CivetServer.h>
 #include <prometheus/text_serializer.h>
 
 #include <atomic>
-#include <exception>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
 #include "base/clock.h"
+#include "metrics/http_server.h"
 #include "metrics/render.h"
 #include "metrics/status_of.h"
 #include "pipeline/status/status_json.h"
@@ -18,10 +18,6 @@ namespace sluice::metrics {
 namespace {
 
 constexpr std::string_view kScheme = "http://";
-constexpr const char* kServerThreads = "2";
-constexpr const char* kRequestTimeout_ms = "5000";
-
-using Latest = std::atomic<std::shared_ptr<const EngineSnapshot>>;
 
 std::string metrics_text(const EngineSnapshot* latest) {
   return latest == nullptr ? "" : prometheus::TextSerializer().Serialize(render(*latest));
@@ -31,56 +27,37 @@ std::string status_text(const EngineSnapshot* latest) {
   return render_status_json(latest == nullptr ? EngineStatus() : status_of(*latest), SteadyClock().now());
 }
 
-// Answers GET with what `Text` makes of the latest snapshot.
-template <std::string (*Text)(const EngineSnapshot*)>
-class Page final : public CivetHandler {
- public:
-  Page(const Latest& latest, const char* media_type) : latest_(latest), media_type_(media_type) {}
-
-  bool handleGet(CivetServer*, mg_connection* connection) override {
-    const std::string text = Text(latest_.load(std::memory_order_acquire).get());
-    mg_send_http_ok(connection, media_type_, static_cast<long long>(text.size()));
-    mg_write(connection, text.data(), text.size());  // A reader that is gone misses nothing.
-    return true;
-  }
-
- private:
-  const Latest& latest_;
-  const char* media_type_;
-};
-
 }  // namespace
 
 struct Endpoint::Parts {
-  Latest latest;
-  Page<metrics_text> metrics{latest, "text/plain; version=0.0.4; charset=utf-8"};
-  Page<status_text> status{latest, "application/json"};
+  std::string text_of(std::string (*page)(const EngineSnapshot*)) const {
+    return page(latest.load(std::memory_order_acquire).get());
+  }
+
+  std::atomic<std::shared_ptr<const EngineSnapshot>> latest;
   std::string url;
-  std::unique_ptr<CivetServer> server;  // Last: its threads use the others.
+  std::unique_ptr<HttpServer> server;  // Last: its thread uses the others.
 };
 
 Result<std::shared_ptr<Endpoint>> Endpoint::start(const std::string& bind) {
   const std::string address = bind.starts_with(kScheme) ? bind.substr(kScheme.size()) : bind;
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return Error{ErrorCode::kInvalidConfig, "metrics address '" + bind + "' has no port"};
   const std::string host = address.substr(0, colon);
-  const std::string port = address.substr(colon + 1);
-  auto parts = std::make_unique<Parts>();
-  try {
-    parts->server = std::make_unique<CivetServer>(
-        std::vector<std::string>{"listening_ports", host + ":" + (port == "*" ? "0" : port), "num_threads",
-                                 kServerThreads, "request_timeout_ms", kRequestTimeout_ms});
-  } catch (const std::exception& exception) {
-    // The server says no more than that it could not be made.
-    return Error{ErrorCode::kAddressInUse, "cannot bind " + bind +
-                                               " for metrics: another program has it, or it is "
-                                               "no address of this machine"};
+  const std::string digits = colon == std::string::npos ? "" : address.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (digits != "*" && (digits.empty() || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size())) {
+    return Error{ErrorCode::kInvalidConfig, "metrics address '" + bind + "' has no port"};
   }
-  const std::vector<int> ports = parts->server->getListeningPorts();
-  parts->url = std::string(kScheme) + host + ":" + (ports.empty() ? port : std::to_string(ports.front())) + "/metrics";
-  // Patterns: without an end they would be of every longer path, too.
-  parts->server->addHandler("/metrics$", parts->metrics);
-  parts->server->addHandler("/status$", parts->status);
+  auto parts = std::make_unique<Parts>();
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');  // An IPv6 address.
+  auto server = HttpServer::start(
+      is_bracketed ? host.substr(1, host.size() - 2) : host, port,
+      {{"/metrics", {"text/plain; version=0.0.4; charset=utf-8", [&p = *parts] { return p.text_of(metrics_text); }}},
+       {"/status", {"application/json", [&p = *parts] { return p.text_of(status_text); }}}});
+  if (!server) return Error{server.error().code, server.error().message + " for metrics (" + bind + ")"};
+  parts->server = *std::move(server);
+  parts->url = std::string(kScheme) + host + ":" + std::to_string(parts->server->port()) + "/metrics";
   return std::shared_ptr<Endpoint>(new Endpoint(std::move(parts)));
 }
 

@@ -1,10 +1,11 @@
 // Where metrics are read, under /metrics, and the engine's status, under /status: an HTTP endpoint that renders the
 // latest snapshot for each answer (docs/decisions/0020).
 //
-// Owns:    the HTTP server with its two threads, the latest snapshot.
+// Owns:    the HTTP server with its thread, the latest snapshot.
 // Thread:  publish() by one thread, the metrics actor's; answers are made on the server's. They share one immutable
 //          snapshot, which is replaced as a whole.
-// Errors:  start(): kAddressInUse where the address cannot be bound.
+// Errors:  start(): kAddressInUse where the address cannot be bound, kNotFound for a host that has no address,
+//          kInvalidConfig for one without a port.
 #pragma once
 
 #include <memory>

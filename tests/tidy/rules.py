@@ -65,10 +65,10 @@ CONFINED = (
     (re.compile(r"(zmq\.hp*|zmq_addon\.hpp)$"), "ZeroMQ", ("transport/",)),
     (re.compile(r"(capnp|kj)/|.*\.capnp\.h$"), "Cap'n Proto", ("transport/",)),
     (re.compile(r"(cuda|cublas|cudnn|nccl)\w*\.(h|hpp)$|thrust/|cub/"), "CUDA", ("kernels/",)),
-    (re.compile(r"prometheus/|[Cc]ivet"), "prometheus-cpp", ("metrics/",)),
+    (re.compile(r"prometheus/"), "prometheus-cpp", ("metrics/",)),
     (re.compile(r"toml\+\+/"), "toml++", ("pipeline/topology/",)),
     (re.compile(r"CLI/"), "CLI11", ("cli/", "examples/", "benchmarks/")),
-    (re.compile(r"boost/(beast|asio)"), "Boost.Beast", ("gateway/", "top/")),
+    (re.compile(r"boost/(beast|asio)"), "Boost.Beast", ("gateway/", "metrics/", "top/")),
     # Lines of the log are LogEvents, whose values are escaped: see actors/log.h.
     (re.compile(r"spdlog/"), "spdlog", ("actors/log.cpp", "cli/")),
 )
