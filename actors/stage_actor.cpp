@@ -54,6 +54,7 @@ Result<StageSpec> make_spec(const StageAssign& assign) {
   spec.dtype = assign.dtype;
   spec.compute = assign.compute;
   spec.path = *path;
+  spec.deterministic = assign.deterministic;
   spec.threads = assign.threads;
   spec.block_tokens = assign.block_tokens;
   spec.num_blocks = assign.num_blocks;

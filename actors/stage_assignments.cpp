@@ -86,6 +86,7 @@ StageAssign make_assign(const Plan& plan, const topology::ReplicaPlan& replica, 
   assign.dtype = plan.topology.model.dtype;
   assign.compute = plan.topology.model.compute;
   assign.kernel_path = kernel_path;
+  assign.deterministic = plan.topology.kernels.deterministic;
   assign.threads = stage.threads;
   assign.block_tokens = plan.topology.batcher.block_tokens;
   assign.num_blocks = replica.num_blocks;

@@ -89,6 +89,7 @@ struct StageAssign {
   DType dtype = DType::kBF16;  // Of the weights in memory.
   DType compute = DType::kBF16;
   std::string kernel_path;  // "auto" or a path; all stages get the same resolved one.
+  bool deterministic = true;
   std::uint32_t threads = 1;
   std::uint32_t block_tokens = 16;
   std::uint32_t num_blocks = 0;

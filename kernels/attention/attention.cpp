@@ -1,5 +1,7 @@
 #include "kernels/attention/attention.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "kernels/attention/entry_items.h"
 #include "kernels/cpu/work_size.h"
@@ -8,9 +10,6 @@
 namespace sluice::kernels {
 namespace {
 
-// Tokens of one KV head that a thread takes at a time.
-constexpr std::size_t kTokensPerItem = 8;
-
 void check_cache(const KvCacheView& cache) {
   const KvCacheLayout& layout = cache.layout;
   SLUICE_CHECK(layout.dtype == DType::kF32 || layout.dtype == DType::kBF16);
@@ -18,6 +17,16 @@ void check_cache(const KvCacheView& cache) {
   SLUICE_CHECK_GT(layout.block_tokens, std::size_t{0});
   SLUICE_CHECK_GT(layout.head_dim, std::size_t{0});
   SLUICE_CHECK_LE(layout.head_dim, KvCacheLayout::kMaxHeadDim);
+}
+
+// A thread takes so many tokens of a KV head that their rows walk the cache together; fewer where threads would have
+// nothing to do.
+EntryItems items_for(const CpuContext& context, std::span<const AttentionEntry> entries, std::size_t num_kv_heads,
+                     std::size_t group) {
+  const std::size_t threads = context.pool == nullptr ? 1 : context.pool->threads();
+  std::size_t tokens = std::max<std::size_t>(kAttentionRowsMax / group, 1);
+  while (tokens > 1 && EntryItems(entries, num_kv_heads, tokens).count() < threads) tokens /= 2;
+  return EntryItems(entries, num_kv_heads, tokens);
 }
 
 std::size_t check_entries(std::span<const AttentionEntry> entries, const KvCacheLayout& layout) {
@@ -74,7 +83,8 @@ void paged_attention(const CpuContext& context, std::span<const AttentionEntry> 
   const auto kernel = layout.dtype == DType::kBF16 ? kernels.attention_bf16 : kernels.attention_f32;
   const std::size_t group = queries.columns / (layout.num_kv_heads * layout.head_dim);
 
-  const EntryItems items(entries, layout.num_kv_heads, kTokensPerItem);
+  if (group == 0) return;
+  const EntryItems items = items_for(context, entries, layout.num_kv_heads, group);
   if (items.count() == 0) return;
   std::size_t products = 0;
   for (const AttentionEntry& entry : entries) {

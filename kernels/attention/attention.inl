@@ -1,5 +1,6 @@
-// See attention/attention.h. Rows are (token, query head of one group) pairs: they read the same keys and values, so a
-// few of them walk the cache together, tile by tile.
+// See attention/attention.h. Rows are (token, query head of one group) pairs: they read the same keys and values, so
+// many of them walk the cache together, tile by tile, and a few at a time are multiplied in registers. A row's limit is
+// not below that of the row before it.
 #include "kernels/attention/kv_cache_layout.h"
 #include "kernels/attention/tile_softmax.inl"
 #include "kernels/isa/kernel_table.h"
@@ -137,20 +138,31 @@ static void attend_tile(const AttentionTask& task, AttentionRow* rows, const Cac
 }
 
 template <class Element, std::size_t Rows>
-static void attend_rows(const AttentionTask& task, std::size_t kv_head, AttentionRow* rows) {
+inline void attend_group(const AttentionTask& task, AttentionRow* rows, std::size_t count,
+                         const CacheTile<Element>& tile, std::size_t first) {
+  if constexpr (Rows > 0) {
+    if (count == Rows) return attend_tile<Element, Rows>(task, rows, tile, first);
+    attend_group<Element, Rows - 1>(task, rows, count, tile, first);
+  }
+}
+
+template <class Element>
+static void attend_rows(const AttentionTask& task, std::size_t kv_head, AttentionRow* rows, std::size_t count) {
   const std::size_t head_dim = task.cache.head_dim;
-  std::size_t limit = 0;
-  for (std::size_t r = 0; r < Rows; ++r) {
+  for (std::size_t r = 0; r < count; ++r) {
     rows[r].softmax.start();
     for (std::size_t d = 0; d < head_dim; d += kLanes) store(rows[r].values + d, zero());
-    if (rows[r].limit > limit) limit = rows[r].limit;
   }
+  const std::size_t limit = rows[count - 1].limit;
   CacheTile<Element> tile;
   for (std::size_t first = 0; first < limit; first += kTilePositions) {
     tile.locate(task, kv_head, first, smaller(first + kTilePositions, limit));
-    attend_tile<Element, Rows>(task, rows, tile, first);
+    for (std::size_t r = 0; r < count; r += kRowsMax) {
+      const std::size_t in_group = smaller(kRowsMax, count - r);
+      if (rows[r + in_group - 1].limit > first) attend_group<Element, kRowsMax>(task, rows + r, in_group, tile, first);
+    }
   }
-  for (std::size_t r = 0; r < Rows; ++r) {
+  for (std::size_t r = 0; r < count; ++r) {
     const Vec inverse = broadcast(1.0f / sum_lanes(rows[r].softmax.sums));
     const float* values = rows[r].values;
     float* out = rows[r].out;
@@ -160,21 +172,13 @@ static void attend_rows(const AttentionTask& task, std::size_t kv_head, Attentio
   }
 }
 
-template <class Element, std::size_t Rows>
-inline void attend_remainder(const AttentionTask& task, std::size_t kv_head, AttentionRow* rows, std::size_t count) {
-  if constexpr (Rows > 0) {
-    if (count == Rows) return attend_rows<Element, Rows>(task, kv_head, rows);
-    attend_remainder<Element, Rows - 1>(task, kv_head, rows, count);
-  }
-}
-
 template <class Element>
 static void attention(const AttentionTask& task, std::size_t kv_head, std::size_t begin, std::size_t end) {
   const std::size_t head_dim = task.cache.head_dim;
   const std::size_t num_rows = (end - begin) * task.group;
-  AttentionRow rows[kRowsMax];
-  for (std::size_t first = 0; first < num_rows; first += kRowsMax) {
-    const std::size_t count = smaller(kRowsMax, num_rows - first);
+  AttentionRow rows[kAttentionRowsMax];
+  for (std::size_t first = 0; first < num_rows; first += kAttentionRowsMax) {
+    const std::size_t count = smaller(kAttentionRowsMax, num_rows - first);
     for (std::size_t r = 0; r < count; ++r) {
       const std::size_t token = begin + (first + r) / task.group;
       const std::size_t head = kv_head * task.group + (first + r) % task.group;
@@ -182,7 +186,7 @@ static void attention(const AttentionTask& task, std::size_t kv_head, std::size_
       rows[r].out = task.out + token * task.out_stride + head * head_dim;
       rows[r].limit = task.first_position + token + 1;
     }
-    attend_remainder<Element, kRowsMax>(task, kv_head, rows, count);
+    attend_rows<Element>(task, kv_head, rows, count);
   }
 }
 

@@ -145,6 +145,8 @@ struct StoreLatentTask {
 
 // (token, head) pairs that walk the cache together.
 constexpr std::size_t kLatentRowsMax = 64;
+// Rows of attention that walk the cache together: a tile of keys and values lies in the core's cache meanwhile.
+constexpr std::size_t kAttentionRowsMax = 32;
 
 struct LatentAttentionTask {
   LatentCache cache;

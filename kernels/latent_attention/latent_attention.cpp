@@ -62,6 +62,28 @@ void store_latent(const CpuContext& context, std::span<const AttentionEntry> ent
   }
 }
 
+void load_latent(const CpuContext& context, const AttentionEntry& entry, const LatentCacheView& cache,
+                 MatrixView<float> rows) {
+  check_cache(cache);
+  const LatentCacheLayout& layout = cache.layout;
+  SLUICE_CHECK_EQ(check_entries({&entry, 1}, layout.num_blocks, layout.block_tokens), rows.rows);
+  SLUICE_CHECK_EQ(rows.columns, layout.row_elements());
+  context.parallel(rows.rows, grain_for(rows.columns, kElementsPerChunk), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+      const std::size_t position = entry.first_position + row;
+      const std::size_t block = entry.block_table[position / layout.block_tokens].value;
+      const std::size_t slot = block * layout.block_tokens + position % layout.block_tokens;
+      const std::size_t first = slot * layout.row_elements();
+      if (layout.dtype == DType::kF32) {
+        std::copy_n(static_cast<const float*>(cache.rows) + first, rows.columns, rows.row(row));
+      } else {
+        const BF16* elements = static_cast<const BF16*>(cache.rows) + first;
+        std::transform(elements, elements + rows.columns, rows.row(row), [](BF16 element) { return to_f32(element); });
+      }
+    }
+  });
+}
+
 void latent_attention(const CpuContext& context, std::span<const AttentionEntry> entries, const LatentQueries& queries,
                       const LatentCacheView& cache, float scale, MatrixView<float> out) {
   check_cache(cache);

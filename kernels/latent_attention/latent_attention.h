@@ -43,6 +43,10 @@ struct LatentQueries {
 void store_latent(const CpuContext& context, std::span<const AttentionEntry> entries, MatrixView<const float> rows,
                   const LatentCacheView& cache);
 
+// Reads the rows of one entry's positions back, widened exactly: rows [num_tokens, latent_dim + rope_dim].
+void load_latent(const CpuContext& context, const AttentionEntry& entry, const LatentCacheView& cache,
+                 MatrixView<float> rows);
+
 // `scale` is usually 1 / sqrt(qk_nope_head_dim + qk_rope_head_dim), times mscale^2 with YaRN.
 void latent_attention(const CpuContext& context, std::span<const AttentionEntry> entries, const LatentQueries& queries,
                       const LatentCacheView& cache, float scale, MatrixView<float> out);

@@ -53,8 +53,9 @@ Result<std::unique_ptr<StageExecutor>> DecoderExecutor::create(const StageSpec& 
   auto parts = std::make_unique<Parts>(std::move(config), range, *std::move(weights), limits);
   parts->pool = *std::move(pool);
   parts->context = context;
-  auto decoder = Decoder::create(parts->config, range, parts->weights,
-                                 {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens});
+  auto decoder =
+      Decoder::create(parts->config, range, parts->weights,
+                      {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens, spec.deterministic});
   if (!decoder.ok()) return decoder.error();
   parts->decoder = *std::move(decoder);
   if (range.is_last) {

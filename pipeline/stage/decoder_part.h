@@ -23,6 +23,7 @@ struct DecoderOptions {
   std::uint32_t block_tokens = 0;
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
+  bool deterministic = true;  // A sequence's bits are free of its chunks.
 };
 
 struct LayerStep {

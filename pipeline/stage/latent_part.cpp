@@ -47,7 +47,15 @@ Result<void> LatentPart::allocate(const DecoderOptions& options, std::uint32_t n
                                      num_layers);
   if (!cache.ok()) return cache.error();
   cache_ = *std::move(cache);
+  if (options.deterministic) return {};
+  auto expanded = ExpandedAttention::create(config_, options);
+  if (!expanded.ok()) return expanded.error();
+  expanded_ = *std::move(expanded);
   return {};
+}
+
+float LatentPart::scale() const {
+  return config_.score_factor / std::sqrt(static_cast<float>(config_.key_dim()));
 }
 
 void LatentPart::run(const LayerStep& step, const LayerWeights& layer, std::uint32_t index, MatrixView<const float> x,
@@ -56,7 +64,7 @@ void LatentPart::run(const LayerStep& step, const LayerWeights& layer, std::uint
   const kernels::LatentCacheView cache = {layout_, cache_.array(index)};
   kernels::store_latent(step.context, step.entries,
                         MatrixView<const float>(rows_.data(), x.rows, config_.latent.cached_dim()), cache);
-  attend(step, layer, cache, x.rows);
+  attend(step, layer, cache);
   step.input.set(step.context, MatrixView<const float>(attended_.data(), x.rows, layer.attention_output.columns));
   step.input.apply(step.context, layer.attention_output, output.y,
                    {.bias = layer.attention_output_bias, .accumulate = output.accumulate});
@@ -86,27 +94,38 @@ void LatentPart::project(const LayerStep& step, const LayerWeights& layer, Matri
   kernels::apply_rotary(step.context, rotated_keys, pairs_, step.cosines, step.sines);
 }
 
-void LatentPart::attend(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
-                        std::size_t num_tokens) {
-  std::size_t entry = 0;       // The first that is not through.
-  std::uint32_t in_entry = 0;  // How many of its tokens are.
-  for (std::size_t first = 0; first < num_tokens;) {
-    run_entries_.clear();
-    std::size_t taken = 0;
-    while (taken < run_tokens_ && entry < step.entries.size()) {
-      const kernels::AttentionEntry& whole = step.entries[entry];
-      const auto count =
-          static_cast<std::uint32_t>(std::min<std::size_t>(run_tokens_ - taken, whole.num_tokens - in_entry));
-      if (count > 0) run_entries_.push_back({whole.first_position + in_entry, count, whole.block_table});
-      taken += count;
-      in_entry += count;
-      if (in_entry < whole.num_tokens) break;
-      ++entry;
-      in_entry = 0;
-    }
-    attend_run(step, layer, cache, first, taken);
+void LatentPart::attend(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache) {
+  const std::size_t query_columns = layer.query.rows;
+  const std::size_t value_columns = layer.attention_output.columns;
+  std::size_t first = 0;  // Of the run's tokens,
+  std::size_t taken = 0;  // and how many it has.
+  run_entries_.clear();
+  const auto end_run = [&] {
+    if (taken > 0) attend_run(step, layer, cache, first, taken);
     first += taken;
+    taken = 0;
+    run_entries_.clear();
+  };
+  for (const kernels::AttentionEntry& entry : step.entries) {
+    if (expanded_ && expanded_->pays_for(entry)) {
+      end_run();
+      expanded_->run(step.context, entry,
+                     MatrixView<const float>(queries_.data() + first * query_columns, entry.num_tokens, query_columns),
+                     layer.latent_up, cache, scale(),
+                     MatrixView<float>(attended_.data() + first * value_columns, entry.num_tokens, value_columns));
+      first += entry.num_tokens;
+      continue;
+    }
+    for (std::uint32_t done = 0; done < entry.num_tokens;) {
+      const auto count =
+          static_cast<std::uint32_t>(std::min<std::size_t>(run_tokens_ - taken, entry.num_tokens - done));
+      run_entries_.push_back({entry.first_position + done, count, entry.block_table});
+      done += count;
+      taken += count;
+      if (taken == run_tokens_) end_run();
+    }
   }
+  end_run();
 }
 
 void LatentPart::attend_run(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
@@ -128,8 +147,7 @@ void LatentPart::attend_run(const LayerStep& step, const LayerWeights& layer, co
                                   heads_of(absorbed, heads));
   const kernels::LatentQueries latent_queries = {heads_of(absorbed, heads),
                                                  query_heads.part(latent.qk_nope_head_dim, latent.qk_rope_head_dim)};
-  const float scale = config_.score_factor / std::sqrt(static_cast<float>(config_.key_dim()));
-  kernels::latent_attention(step.context, run_entries_, latent_queries, cache, scale, found);
+  kernels::latent_attention(step.context, run_entries_, latent_queries, cache, scale(), found);
   kernels::head_linear(step.context, heads_of(found, heads), value_up, heads_of(attended, heads));
 }
 

@@ -1,18 +1,21 @@
 // Multi-head latent attention in its absorbed form (attention_part.h, kernels/latent_attention/latent_attention.h):
-// queries are turned into the latent space, in which the cache lies, and what they find there into values.
+// queries are turned into the latent space, in which the cache lies, and what they find there into values. Unless the
+// options ask for determinism, long chunks take the expanded form (expanded_attention.h).
 //
-// Invariance: every token takes this form, be it prefilled or decoded, and tokens are taken in runs without its bits
-//             depending on them.
+// Invariance: with `deterministic` every token takes the absorbed form, be it prefilled or decoded, and tokens are taken
+//             in runs without its bits depending on them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/latent_attention/latent_attention.h"
 #include "kernels/rotary/rotary.h"
 #include "pipeline/stage/attention_part.h"
 #include "pipeline/stage/cache_memory.h"
+#include "pipeline/stage/expanded_attention.h"
 
 namespace sluice {
 
@@ -30,11 +33,11 @@ class LatentPart final : public AttentionPart {
   explicit LatentPart(const ModelConfig& config);
 
   Result<void> allocate(const DecoderOptions& options, std::uint32_t num_layers);
+  float scale() const;  // Of scores.
   // Queries of the step's tokens, rotated in part; their rows of the cache likewise.
   void project(const LayerStep& step, const LayerWeights& layer, kernels::MatrixView<const float> x);
-  void attend(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
-              std::size_t num_tokens);
-  // Tokens [first, first + num_tokens) of all, which are those of run_entries_.
+  void attend(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache);
+  // Tokens [first, first + num_tokens) of all, which are those of run_entries_; absorbed.
   void attend_run(const LayerStep& step, const LayerWeights& layer, const kernels::LatentCacheView& cache,
                   std::size_t first, std::size_t num_tokens);
 
@@ -46,6 +49,7 @@ class LatentPart final : public AttentionPart {
   AlignedBuffer<float> queries_;        // heads * qk_head_dim
   AlignedBuffer<float> rows_;           // kv_lora_rank + qk_rope_head_dim
   AlignedBuffer<float> attended_;       // heads * v_head_dim
+  std::optional<ExpandedAttention> expanded_;
 
   // Of a run.
   std::size_t run_tokens_ = 0;

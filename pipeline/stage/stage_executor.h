@@ -9,7 +9,7 @@
 //            may be. A refused batch has changed nothing.
 // Invariant: the result of a sequence depends on its own tokens, seed and options and on the model alone: not on its
 //            neighbours in the batch, on chunks, on block numbers or on where stages are cut. The number of ranks
-//            changes the order of some sums.
+//            changes the order of some sums. With `deterministic` false chunks matter, too.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,7 @@ struct StageSpec {
   std::uint32_t block_tokens = 16;                    // 1 to 1024.
   std::uint32_t num_blocks = 0;                       // 1 or more.
   std::uint32_t max_batch_tokens = 0;                 // 1 or more. A batch with more is refused.
+  bool deterministic = true;                          // False: long chunks may take faster forms with other bits.
   // Sampler states at the last stage. Above what a batcher leaves open: sequences that run, wait after a preemption, or
   // have ended since the last batch, each bounded by 65,536 in a topology file.
   std::uint32_t max_open_sequences = 1u << 18;

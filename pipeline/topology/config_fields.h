@@ -125,21 +125,16 @@ Field<Section> text(std::string_view key, std::string Section::*member,
   return {key, read, TextShape{}, toml_text(Section{}.*member)};
 }
 
-// A truth value; the one that is not `supported`, if given, is refused as not supported yet.
+// A truth value.
 template <class Section>
-Field<Section> truth(std::string_view key, bool Section::*member, std::optional<bool> supported = std::nullopt) {
+Field<Section> truth(std::string_view key, bool Section::*member) {
   const auto read = [=](const FieldPlace& place, const ConfigNode& node, Section& section) -> Result<void> {
     const auto* value = node.get<bool>();
     if (value == nullptr) return place.wrong_type(node, "true or false");
-    if (supported && *value != *supported) {
-      return place.error(node.position, std::string(*value ? "true" : "false") + " is not supported yet");
-    }
     section.*member = *value;
     return {};
   };
-  TruthShape shape;
-  if (supported) shape.allowed = {*supported};
-  return {key, read, std::move(shape), Section{}.*member ? "true" : "false"};
+  return {key, read, TruthShape{}, Section{}.*member ? "true" : "false"};
 }
 
 // A name in a list, and what it sets.

@@ -106,8 +106,9 @@ std::vector<Field<KernelsTopology>> kernels_fields() {
                                  {{"auto", "auto"}, {"avx512", "avx512"}, {"avx2", "avx2"}, {"scalar", "scalar"}})
               .about("The instruction set; pinned where bits must agree between machines. `\"auto\"`: the best that "
                      "the head has, for all workers."),
-          truth("deterministic", &K::deterministic, true)
-              .about("Whether a sequence's bits are free of what else is in the batch.")};
+          truth("deterministic", &K::deterministic)
+              .about("A sequence's bits are free of what else is in the batch and of its chunks. `false`: long chunks "
+                     "of latent attention may expand keys and values, which is faster and gives other bits.")};
 }
 
 std::vector<Field<LinksTopology>> links_fields() {

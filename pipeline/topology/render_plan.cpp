@@ -21,7 +21,7 @@ std::string render_compute(const Topology& topology) {
   }
   const std::string kind = model.weights == WeightsKind::kRandom ? " random" : "";
   return std::string(to_string(model.compute)) + ", weights " + std::string(to_string(model.dtype)) + kind +
-         ", kernels " + topology.kernels.path;
+         ", kernels " + topology.kernels.path + (topology.kernels.deterministic ? "" : ", not deterministic");
 }
 
 std::string render_attention(const AttentionConfig& attention) {

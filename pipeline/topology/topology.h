@@ -123,7 +123,7 @@ struct RouterTopology {
 // [kernels]
 struct KernelsTopology {
   std::string path = "auto";  // "auto", "avx512", "avx2" or "scalar".
-  bool deterministic = true;  // The only mode of the CPU backend; false is refused for now.
+  bool deterministic = true;
 
   friend bool operator==(const KernelsTopology&, const KernelsTopology&) = default;
 };

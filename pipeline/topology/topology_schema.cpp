@@ -37,10 +37,8 @@ Json schema_of(const SizeShape& shape) {
   return {{"anyOf", {whole_text("[0-9]+(KiB|MiB|GiB|TiB)"), schema_of(WholeNumberShape{shape.min, shape.max})}}};
 }
 
-Json schema_of(const TruthShape& shape) {
-  Json truth = {{"type", "boolean"}};
-  if (shape.allowed.size() == 1) truth["const"] = static_cast<bool>(shape.allowed.front());
-  return truth;
+Json schema_of(const TruthShape&) {
+  return {{"type", "boolean"}};
 }
 
 Json schema_of(const ChoiceShape& shape) {
@@ -98,8 +96,7 @@ std::string takes(const NumberShape& shape) {
 std::string takes(const SizeShape& shape) {
   return "size, " + range_text(size_to_string(shape.min), size_to_string(shape.max));
 }
-std::string takes(const TruthShape& shape) {
-  if (shape.allowed.size() == 1) return shape.allowed.front() ? "`true`" : "`false`";
+std::string takes(const TruthShape&) {
   return "`true`, `false`";
 }
 std::string takes(const ChoiceShape& shape) {

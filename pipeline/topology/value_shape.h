@@ -25,9 +25,7 @@ struct SizeShape {
   std::uint64_t min = 0;
   std::uint64_t max = 0;
 };
-struct TruthShape {
-  std::vector<bool> allowed = {false, true};
-};
+struct TruthShape {};
 struct ChoiceShape {
   std::vector<std::string> names;  // Those that are supported.
 };

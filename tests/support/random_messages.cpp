@@ -256,6 +256,7 @@ StageAssign RandomMessages::stage_assign() {
   assign.dtype = dtype();
   assign.compute = dtype();
   assign.kernel_path = text();
+  assign.deterministic = below(2) == 0;
   assign.threads = u32();
   assign.block_tokens = u32();
   assign.num_blocks = u32();

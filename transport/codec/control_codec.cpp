@@ -158,6 +158,7 @@ void write_message(const StageAssign& assign, wire::HeadMessage::Builder root) {
   builder.setDtype(to_wire(assign.dtype));
   builder.setCompute(to_wire(assign.compute));
   builder.setKernelPath(as_text(assign.kernel_path));
+  builder.setDeterministic(assign.deterministic);
   builder.setThreads(assign.threads);
   builder.setBlockTokens(assign.block_tokens);
   builder.setNumBlocks(assign.num_blocks);
@@ -194,6 +195,7 @@ StageAssign read_assign(const wire::StageAssign::Reader& reader, Reading& readin
           .dtype = read_dtype(reader.getDtype(), reading),
           .compute = read_dtype(reader.getCompute(), reading),
           .kernel_path = read_text(reader.getKernelPath()),
+          .deterministic = reader.getDeterministic(),
           .threads = reader.getThreads(),
           .block_tokens = reader.getBlockTokens(),
           .num_blocks = reader.getNumBlocks(),

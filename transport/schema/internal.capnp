@@ -324,6 +324,7 @@ struct StageAssign {
   exchangeAddress @25 :Text;     # Where to bind for the partial results of rank {peer}; or empty.
   modelFingerprint @26 :UInt64;  # Of the head's model; 0: anything.
   experts @27 :ExpertSplit;      # Of a mixture, between the ranks.
+  deterministic @28 :Bool = true;  # Whether a sequence's bits are free of the batch.
 }
 
 struct LoadProgress {

@@ -125,6 +125,24 @@ TEST_SUITE("pipeline/stage golden") {
     CHECK(divided >= 8);
   }
 
+  TEST_CASE("f32, not deterministic: latent attention in its expanded form") {
+    std::size_t expanded = 0;
+    for (const auto& model : golden_models()) {
+      if (config_of(model).attention.kind != AttentionKind::kLatent) continue;
+      PipelineOptions options = options_for(model, kernels::best_isa_path());
+      std::vector<std::vector<float>> logprobs;
+      for (const bool deterministic : {true, false}) {
+        options.deterministic = deterministic;
+        auto generation = generation_of(model.cases.back(), 1);
+        Pipeline(options).generate({&generation});
+        logprobs.push_back(generation.prompt_logprobs);
+      }
+      if (logprobs[0] != logprobs[1]) ++expanded;
+      check_f32(model, options);
+    }
+    CHECK(expanded >= 2);
+  }
+
   TEST_CASE("storytellers in f32: greedy tokens all the way, log-probabilities within 1e-4") {
     for (const auto& model : {storyteller("storyteller-llama"), storyteller("storyteller-deepseek")}) {
       CAPTURE(model.name);

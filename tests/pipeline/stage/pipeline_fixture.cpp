@@ -64,6 +64,7 @@ Pipeline::Pipeline(const PipelineOptions& options) : options_(options) {
     spec.dtype = options.dtype;
     spec.compute = options.compute;
     spec.path = options.path;
+    spec.deterministic = options.deterministic;
     spec.threads = options.threads;
     spec.block_tokens = options.block_tokens;
     spec.num_blocks = options.num_blocks;

@@ -33,6 +33,7 @@ struct PipelineOptions {
   std::uint32_t max_batch_tokens = 128;
   std::uint32_t ranks = 1;  // Of each stage, in shared memory, each on a thread of its own.
   ExpertSplit experts = ExpertSplit::kByWidth;
+  bool deterministic = true;
 };
 
 // A request of a test, and what came of it.

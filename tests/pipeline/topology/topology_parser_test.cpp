@@ -247,8 +247,7 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
           "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
          {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
          {"[responder]\nhost = 'a'\n",
-          "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"},
-         {"[kernels]\ndeterministic = false\n", "t.toml:6:17: [kernels] deterministic false is not supported yet"}},
+          "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"}},
         error_with);
     CHECK(error_of("[model]\npath='m'\ndtype='int8'\n") == "t.toml:3:7: [model] dtype 'int8' is not supported yet");
   }
