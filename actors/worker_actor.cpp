@@ -10,8 +10,6 @@ namespace sluice::actors {
 
 namespace {
 
-constexpr std::uint32_t kStagesMax = 256;
-
 LogEvent event(LogLevel level, std::string_view sentence) {
   return LogEvent(level, "worker", sentence);
 }
@@ -120,7 +118,7 @@ void WorkerActor::take_head_message(const HeadMessage& message, TimePoint now) {
 }
 
 void WorkerActor::take_assignment(StageAssign assign) {
-  const bool is_within = assign.stage < assign.num_stages && assign.num_stages <= kStagesMax &&
+  const bool is_within = assign.stage < assign.num_stages && assign.num_stages <= kPlanRanksMax &&
                          assign.pipeline_stage < assign.num_stages && assign.rank < assign.num_ranks &&
                          assign.num_ranks <= kRanksMax;
   if (!is_within) {
@@ -130,7 +128,7 @@ void WorkerActor::take_assignment(StageAssign assign) {
                     {ErrorCode::kProtocolViolation,
                      "stage " + std::to_string(assign.stage) + " of " + std::to_string(assign.num_stages) + ", rank " +
                          std::to_string(assign.rank) + " of " + std::to_string(assign.num_ranks) + "; the limits are " +
-                         std::to_string(kStagesMax) + " and " + std::to_string(kRanksMax)}});
+                         std::to_string(kPlanRanksMax) + " and " + std::to_string(kRanksMax)}});
   }
   if (!settings_.model_path.empty()) assign.model_path = settings_.model_path;
   assign.input_address = on_host(assign.input_address, settings_.stage_host);

@@ -74,10 +74,13 @@ struct LinkSettings {
   friend bool operator==(const LinkSettings&, const LinkSettings&) = default;
 };
 
+// Ranks of all stages and replicas of an engine: stages of a plan are counted rank by rank.
+inline constexpr std::uint32_t kPlanRanksMax = 256;
+
 struct StageAssign {
   Epoch epoch;
-  std::uint32_t stage = 0;  // Index in the plan; below num_stages.
-  std::uint32_t num_stages = 1;
+  std::uint32_t stage = 0;           // Index in the plan; below num_stages.
+  std::uint32_t num_stages = 1;      // At most kPlanRanksMax.
   std::uint32_t pipeline_stage = 0;  // Which stage of the pipeline this is a rank of.
   std::uint32_t rank = 0;            // Below num_ranks.
   std::uint32_t num_ranks = 1;

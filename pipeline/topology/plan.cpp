@@ -8,13 +8,13 @@
 #include <span>
 #include <utility>
 
+#include "base/messages/control.h"
 #include "pipeline/model/decoder_tensors.h"
 #include "pipeline/topology/value_syntax.h"
 
 namespace sluice::topology {
 namespace {
 
-constexpr std::uint32_t kRanksTotalMax = 256;  // What a worker takes for a rank's number.
 constexpr std::size_t kWorkerNameBytesMax = 64;
 
 Error refused(std::string message) {
@@ -362,8 +362,8 @@ Result<std::vector<ReplicaPlan>> plan_replicas(const Topology& topology, const M
   }
   std::size_t num_ranks = 0;
   for (const ReplicaPlan& replica : replicas) num_ranks += replica.stages.size();
-  if (num_ranks <= kRanksTotalMax) return replicas;
-  return refused("the replicas have " + std::to_string(num_ranks) + " ranks, limit " + std::to_string(kRanksTotalMax));
+  if (num_ranks <= kPlanRanksMax) return replicas;
+  return refused("the replicas have " + std::to_string(num_ranks) + " ranks, limit " + std::to_string(kPlanRanksMax));
 }
 
 }  // namespace

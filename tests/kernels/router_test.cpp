@@ -113,7 +113,7 @@ TEST_SUITE("kernels/moe/router") {
       std::size_t num_experts, top_k, num_groups, topk_groups;
     };
     const Case cases[] = {{256, 8, 8, 4}, {64, 6, 1, 1}, {160, 6, 8, 3}, {128, 8, 1, 1}, {16, 4, 4, 2},
-                          {1, 1, 1, 1},   {7, 7, 1, 1},  {33, 5, 3, 2},  {8, 2, 8, 5},   {1024, 1024, 2, 2}};
+                          {1, 1, 1, 1},   {7, 7, 1, 1},  {33, 5, 3, 2},  {8, 2, 8, 5},   {1024, 64, 2, 2}};
     for (const Case& c : cases) {
       const test::Weights bias(random, DType::kBF16, 1, c.num_experts, 0.1f);
       const auto logits = test::random_matrix(random, 40, c.num_experts, 1, 3.0f);
@@ -139,8 +139,7 @@ TEST_SUITE("kernels/moe/router") {
             }
             CHECK(test::worst_ratio(routed.weights.rows(t, 1), reference.weights.rows(t, 1), 1e-30, 3e-6) <= 1.0);
           }
-          // Where all 1,024 are put in order some ranks differ by less than f32 tells apart.
-          CHECK(different <= (c.top_k == 1024 ? 40 : 0));
+          CHECK(different == 0);
         }
       }
     }

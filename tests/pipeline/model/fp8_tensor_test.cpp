@@ -10,25 +10,19 @@
 #include "pipeline/model/json_reader.h"
 #include "pipeline/model/stage_weights.h"
 #include "tests/pipeline/model/safetensors_writer.h"
+#include "tests/pipeline/model/weight_pieces.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_directory.h"
 
 namespace sluice {
 namespace {
 
+using test::is_piece;
+
 const auto kGolden = test::source_path("tests/golden/deepseek-v3-fp8");
 
 Result<StageWeights> load(const std::filesystem::path& dir, const Shard& shard, DType dtype) {
   return StageWeights::load(*Checkpoint::open(dir), *load_model_config(dir), {1, 2, false, true, shard}, dtype);
-}
-
-bool is_piece(const kernels::WeightView& part, const kernels::WeightView& whole, std::size_t row, std::size_t column) {
-  for (std::size_t i = 0; i < part.rows; ++i) {
-    for (std::size_t j = 0; j < part.columns; ++j) {
-      if (kernels::weight_at(part, i, j) != kernels::weight_at(whole, row + i, column + j)) return false;
-    }
-  }
-  return true;
 }
 
 // One matrix of 3 x 5 in blocks of 2 x 4: four scales, of which three are at an edge.

@@ -6,13 +6,15 @@
 #include <map>
 #include <vector>
 
-#include "kernels/weight_element.h"
 #include "pipeline/model/decoder_tensors.h"
 #include "pipeline/model/stage_weights.h"
+#include "tests/pipeline/model/weight_pieces.h"
 #include "tests/support/paths.h"
 
 namespace sluice {
 namespace {
+
+using test::is_piece;
 
 ModelConfig storyteller() {
   return load_model_config(test::source_path("examples/models/storyteller-llama")).value();
@@ -24,16 +26,6 @@ StageWeights load(const Shard& shard, DType dtype) {
   auto weights = StageWeights::load(*std::move(checkpoint), storyteller(), {1, 2, false, true, shard}, dtype);
   REQUIRE(weights.ok());
   return *std::move(weights);
-}
-
-// Whether `part` is the piece of `whole` that begins at [row, column].
-bool is_piece(const kernels::WeightView& part, const kernels::WeightView& whole, std::size_t row, std::size_t column) {
-  for (std::size_t i = 0; i < part.rows; ++i) {
-    for (std::size_t j = 0; j < part.columns; ++j) {
-      if (kernels::weight_at(part, i, j) != kernels::weight_at(whole, row + i, column + j)) return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ std::vector<std::string> random_model_names() {
 std::vector<GoldenModel> golden_models() {
   std::vector<GoldenModel> models = {storyteller("storyteller-llama"), storyteller("storyteller-deepseek")};
   for (const auto& name : random_model_names()) models.push_back(random_model(name));
-  REQUIRE(models.size() >= 7);
+  REQUIRE(models.size() >= 16);
   return models;
 }
 
