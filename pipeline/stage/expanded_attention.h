@@ -1,6 +1,7 @@
 // Latent attention in its expanded form: keys and values of every head are made out of the cached rows, and queries
-// attend to them as they are. The absorbed form (latent_part.h) pays for every pair of positions with the latent vector's
-// length, this one with a head's, and for every cached position once for each head: it is faster for long chunks.
+// attend to them as they are. The absorbed form (latent_part.h) pays for every pair of positions with the latent
+// vector's length, this one with a head's, and for every cached position once for each head: it is faster for long
+// chunks.
 //
 // The sums are others than those of the absorbed form: what a token gets then depends on the chunk that it came in, so
 // this is for `deterministic = false` alone.

@@ -2,8 +2,8 @@
 // queries are turned into the latent space, in which the cache lies, and what they find there into values. Unless the
 // options ask for determinism, long chunks take the expanded form (expanded_attention.h).
 //
-// Invariance: with `deterministic` every token takes the absorbed form, be it prefilled or decoded, and tokens are taken
-//             in runs without its bits depending on them.
+// Invariance: with `deterministic` every token takes the absorbed form, be it prefilled or decoded, and tokens are
+//             taken in runs without its bits depending on them.
 #pragma once
 
 #include <cstdint>
