@@ -2,7 +2,7 @@
 // (pipeline/stage/expanded_attention.h).
 //
 //   tools/benchmark latent_forms_bench
-#include "kernel_machine.h"
+#include "benchmarks/kernel_machine.h"
 #include "kernels/linear/head_linear.h"
 #include "pipeline/stage/expanded_attention.h"
 
