@@ -1,4 +1,4 @@
-// Element types of tensors, and bf16 as a storage type.
+// Element types of tensors, and both of 16 bits as storage types.
 #pragma once
 
 #include <bit>
@@ -34,7 +34,20 @@ inline float to_f32(BF16 x) {
 // instruction flushes them to zero, and so does this.
 BF16 to_bf16(float x);
 
-// IEEE binary16 to binary32, exact.
-float f16_to_f32(std::uint16_t bits);
+// IEEE binary16.
+struct F16 {
+  std::uint16_t bits = 0;
+
+  friend bool operator==(F16, F16) = default;
+};
+
+inline constexpr float kF16Max = 65504.0f;
+
+// Exact.
+float to_f32(F16 x);
+
+// Rounds to nearest, ties to even; what is beyond the largest number becomes that; NaN stays a (quiet) NaN. The same
+// bits as VCVTPS2PH gives for x within +-kF16Max.
+F16 to_f16(float x);
 
 }  // namespace sluice

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/dtype.h"
 #include "base/random.h"
 #include "kernels/cpu/context.h"
 
@@ -18,6 +19,13 @@ inline std::vector<float> random_values(std::size_t count) {
   std::vector<float> values(count);
   for (float& value : values) value = static_cast<float>(random.unit() - 0.5);
   return values;
+}
+
+inline std::vector<BF16> rounded(const std::vector<float>& values) {
+  std::vector<BF16> all;
+  all.reserve(values.size());
+  for (const float value : values) all.push_back(to_bf16(value));
+  return all;
 }
 
 // The last two arguments of every benchmark: path and threads.

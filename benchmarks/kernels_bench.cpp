@@ -9,7 +9,6 @@
 
 #include "benchmarks/kernel_machine.h"
 #include "kernels/attention/attention.h"
-#include "kernels/convert/convert.h"
 #include "kernels/linear/linear.h"
 #include "kernels/logits/log_softmax.h"
 #include "kernels/norm/rms_norm.h"
@@ -18,36 +17,21 @@ namespace sluice::kernels {
 namespace {
 
 // Arguments: tokens, outputs, inputs, path, threads.
-template <class X>
-void bench_linear(benchmark::State& state, DType dtype) {
+template <DType kWeights>
+void bench_linear(benchmark::State& state) {
   const std::size_t tokens = argument(state, 0), rows = argument(state, 1), k = argument(state, 2);
   const Machine machine(state, 3);
   const std::vector<float> x = random_values(tokens * k), w = random_values(rows * k);
-  std::vector<BF16> x_rounded(x.size()), w_rounded(w.size());
-  convert_to_bf16_reference({x.data(), tokens, k}, {x_rounded.data(), tokens, k});
-  convert_to_bf16_reference({w.data(), rows, k}, {w_rounded.data(), rows, k});
+  const std::vector<BF16> w_rounded = rounded(w);
   std::vector<float> y(tokens * rows);
-  const WeightView weight{dtype == DType::kF32 ? static_cast<const void*>(w.data()) : w_rounded.data(), dtype, rows, k};
+  const bool is_f32 = kWeights == DType::kF32;
+  const WeightView weight{is_f32 ? static_cast<const void*>(w.data()) : w_rounded.data(), kWeights, rows, k};
   for (auto _ : state) {
-    if constexpr (std::is_same_v<X, BF16>) {
-      linear(machine.context(), MatrixView<const BF16>(x_rounded.data(), tokens, k), weight, {y.data(), tokens, rows});
-    } else {
-      linear(machine.context(), MatrixView<const float>(x.data(), tokens, k), weight, {y.data(), tokens, rows});
-    }
+    linear(machine.context(), {x.data(), tokens, k}, weight, {y.data(), tokens, rows});
     benchmark::ClobberMemory();
   }
   count_products(state, tokens * rows * k);
-  count_bytes(state, rows * k * size_bytes(dtype));
-}
-
-void linear_f32_f32(benchmark::State& state) {
-  bench_linear<float>(state, DType::kF32);
-}
-void linear_f32_bf16(benchmark::State& state) {
-  bench_linear<float>(state, DType::kBF16);
-}
-void linear_bf16_bf16(benchmark::State& state) {
-  bench_linear<BF16>(state, DType::kBF16);
+  count_bytes(state, rows * k * size_bytes(kWeights));
 }
 
 void linear_arguments(benchmark::internal::Benchmark* bench) {
@@ -62,16 +46,15 @@ void linear_arguments(benchmark::internal::Benchmark* bench) {
     }
   }
 }
-BENCHMARK(linear_f32_f32)->Apply(linear_arguments);
-BENCHMARK(linear_f32_bf16)->Apply(linear_arguments);
-BENCHMARK(linear_bf16_bf16)->Apply(linear_arguments);
+BENCHMARK(bench_linear<DType::kF32>)->Name("linear_f32")->Apply(linear_arguments);
+BENCHMARK(bench_linear<DType::kBF16>)->Name("linear_bf16")->Apply(linear_arguments);
 
-// Arguments: tokens, context, query heads per KV head, head_dim, path, threads. Two KV heads, bf16 cache.
+// Arguments: tokens, context, query heads per KV head, head_dim, path, threads. Two KV heads, f16 cache.
 void attention(benchmark::State& state) {
   const std::size_t tokens = argument(state, 0), positions = argument(state, 1), group = argument(state, 2);
   const std::size_t head_dim = argument(state, 3);
   const Machine machine(state, 4);
-  KvCacheView cache{.layout = {.dtype = DType::kBF16,
+  KvCacheView cache{.layout = {.dtype = DType::kF16,
                                .num_blocks = (positions + 15) / 16,
                                .num_kv_heads = 2,
                                .block_tokens = 16,

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "benchmarks/kernel_machine.h"
-#include "kernels/convert/convert.h"
 #include "kernels/convert/fp8.h"
 #include "kernels/latent_attention/latent_attention.h"
 #include "kernels/linear/head_linear.h"
@@ -18,26 +17,21 @@ namespace sluice::kernels {
 namespace {
 
 std::vector<BF16> random_weights(std::size_t count) {
-  const std::vector<float> values = random_values(count);
-  std::vector<BF16> rounded(count);
-  convert_to_bf16_reference({values.data(), 1, count}, {rounded.data(), 1, count});
-  return rounded;
+  return rounded(random_values(count));
 }
 
-// Arguments: tokens, context, heads, latent_dim, rope_dim, path, threads. bf16 cache.
+// Arguments: tokens, context, heads, latent_dim, rope_dim, path, threads.
 void latent(benchmark::State& state) {
   const std::size_t tokens = argument(state, 0), positions = argument(state, 1), heads = argument(state, 2);
   const std::size_t latent_dim = argument(state, 3), rope_dim = argument(state, 4);
   const Machine machine(state, 5);
-  LatentCacheView cache{.layout = {.dtype = DType::kBF16,
-                                   .num_blocks = (positions + 15) / 16,
-                                   .block_tokens = 16,
-                                   .latent_dim = latent_dim,
-                                   .rope_dim = rope_dim}};
+  LatentCacheView cache{
+      .layout = {
+          .num_blocks = (positions + 15) / 16, .block_tokens = 16, .latent_dim = latent_dim, .rope_dim = rope_dim}};
   std::vector<BlockId> blocks;
   for (std::uint32_t i = 0; i < cache.layout.num_blocks; ++i) blocks.push_back({i});
-  std::vector<std::byte> bytes(cache.layout.array_bytes());
-  cache.rows = bytes.data();
+  std::vector<float> cached(cache.layout.array_bytes() / sizeof(float));
+  cache.rows = cached.data();
   const std::vector<float> rows = random_values(positions * (latent_dim + rope_dim));
   const AttentionEntry all{0, static_cast<std::uint32_t>(positions), blocks};
   store_latent_reference({&all, 1}, {rows.data(), positions, latent_dim + rope_dim}, cache);

@@ -16,12 +16,12 @@ using kernels::random_values;
 
 constexpr float kScale = 0.1f;
 
-// A chunk of a sequence of `positions`, with 16 heads of DeepSeek-V3 and a cache in bf16.
+// A chunk of a sequence of `positions`, with 16 heads of DeepSeek-V3.
 struct Chunk {
   AttentionConfig config;
   std::vector<BlockId> blocks;
   AttentionEntry entry;
-  std::vector<std::byte> rows;
+  std::vector<float> rows;
   kernels::LatentCacheView cache;
   std::vector<float> queries, weights, latents, found, out;
 
@@ -30,9 +30,9 @@ struct Chunk {
     config.num_attention_heads = 16;
     config.latent = {.kv_lora_rank = 512, .qk_nope_head_dim = 128, .qk_rope_head_dim = 64, .v_head_dim = 128};
     const LatentConfig& latent = config.latent;
-    cache.layout = {DType::kBF16, (positions + 15) / 16, 16, latent.kv_lora_rank, latent.qk_rope_head_dim};
+    cache.layout = {(positions + 15) / 16, 16, latent.kv_lora_rank, latent.qk_rope_head_dim};
     for (std::uint32_t i = 0; i < cache.layout.num_blocks; ++i) blocks.push_back({i});
-    rows.resize(cache.layout.array_bytes());
+    rows.resize(cache.layout.array_bytes() / sizeof(float));
     cache.rows = rows.data();
     const AttentionEntry all{0, static_cast<std::uint32_t>(positions), blocks};
     const std::vector<float> cached = random_values(positions * latent.cached_dim());

@@ -12,7 +12,7 @@ namespace {
 
 void check_cache(const KvCacheView& cache) {
   const KvCacheLayout& layout = cache.layout;
-  SLUICE_CHECK(layout.dtype == DType::kF32 || layout.dtype == DType::kBF16);
+  SLUICE_CHECK(layout.dtype == DType::kF32 || layout.dtype == DType::kF16);
   SLUICE_CHECK_GT(layout.num_kv_heads, std::size_t{0});
   SLUICE_CHECK_GT(layout.block_tokens, std::size_t{0});
   SLUICE_CHECK_GT(layout.head_dim, std::size_t{0});
@@ -53,7 +53,7 @@ void store_kv(const CpuContext& context, std::span<const AttentionEntry> entries
   SLUICE_CHECK_EQ(values.rows, tokens);
   SLUICE_CHECK_EQ(values.columns, columns);
   const KernelTable& kernels = kernel_table(context.path);
-  const auto kernel = cache.layout.dtype == DType::kBF16 ? kernels.store_kv_bf16 : kernels.store_kv_f32;
+  const auto kernel = cache.layout.dtype == DType::kF16 ? kernels.store_kv_f16 : kernels.store_kv_f32;
 
   std::size_t row = 0;
   for (const AttentionEntry& entry : entries) {
@@ -80,7 +80,7 @@ void paged_attention(const CpuContext& context, std::span<const AttentionEntry> 
   SLUICE_CHECK_EQ(out.rows, queries.rows);
   SLUICE_CHECK_EQ(out.columns, queries.columns);
   const KernelTable& kernels = kernel_table(context.path);
-  const auto kernel = layout.dtype == DType::kBF16 ? kernels.attention_bf16 : kernels.attention_f32;
+  const auto kernel = layout.dtype == DType::kF16 ? kernels.attention_f16 : kernels.attention_f32;
   const std::size_t group = queries.columns / (layout.num_kv_heads * layout.head_dim);
 
   if (group == 0) return;

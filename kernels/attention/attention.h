@@ -10,7 +10,7 @@
 // Shapes:     queries, out [T, num_heads * head_dim] f32; keys, values [T, num_kv_heads * head_dim] f32; T is the sum
 //             of the entries' num_tokens, rows lie in the entries' order. num_kv_heads divides num_heads. out may not
 //             overlap queries.
-// Dtypes:     f32 arithmetic; the cache is f32 or bf16 (rounded as in convert/convert.h).
+// Dtypes:     f32 arithmetic; the cache is f32 or f16 (rounded by to_f16() of base/dtype.h).
 // Invariance: positions are taken in tiles of 64 counted from position 0, each with a running maximum, sum and weighted
 //             value; a score is one chain along d, a sum of values one chain along the positions. A token's bits depend
 //             on its query, the cached keys and values of positions 0..p and the path alone: not on the chunk that it

@@ -23,15 +23,14 @@ std::size_t value_index(const KvCacheLayout& layout, const AttentionEntry& entry
 }
 
 double element(DType dtype, const void* array, std::size_t index) {
-  return dtype == DType::kF32 ? static_cast<const float*>(array)[index]
-                              : to_f32(static_cast<const BF16*>(array)[index]);
+  return dtype == DType::kF32 ? static_cast<const float*>(array)[index] : to_f32(static_cast<const F16*>(array)[index]);
 }
 
 void set_element(DType dtype, void* array, std::size_t index, float value) {
   if (dtype == DType::kF32) {
     static_cast<float*>(array)[index] = value;
   } else {
-    static_cast<BF16*>(array)[index] = to_bf16(value);
+    static_cast<F16*>(array)[index] = to_f16(value);
   }
 }
 

@@ -18,7 +18,7 @@
 namespace sluice::kernels {
 
 struct KvCacheLayout {
-  DType dtype = DType::kF32;  // f32 or bf16.
+  DType dtype = DType::kF32;  // f32 or f16.
   std::size_t num_blocks = 0;
   std::size_t num_kv_heads = 0;
   std::size_t block_tokens = 0;

@@ -1,8 +1,24 @@
 #include "kernels/cpu/isa_path.h"
 
+#if defined(SLUICE_KERNELS_X86)
+#include <cpuid.h>
+#endif
+
 #include <string>
 
 namespace sluice::kernels {
+
+#if defined(SLUICE_KERNELS_X86)
+namespace {
+
+// clang 14's __builtin_cpu_supports() does not know it.
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
+#endif
 
 bool is_available(IsaPath path) {
 #if defined(SLUICE_KERNELS_X86)
@@ -10,7 +26,7 @@ bool is_available(IsaPath path) {
   __builtin_cpu_init();
   switch (path) {
     case IsaPath::kScalar: return true;
-    case IsaPath::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case IsaPath::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case IsaPath::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

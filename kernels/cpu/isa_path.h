@@ -12,7 +12,7 @@ namespace sluice::kernels {
 
 enum class IsaPath : std::uint8_t {
   kScalar = 0,  // Portable C++ without fused multiply-add.
-  kAvx2 = 1,    // AVX2, FMA.
+  kAvx2 = 1,    // AVX2, FMA, F16C.
   kAvx512 = 2,  // AVX-512 F, BW, DQ, VL and BF16. A machine with AVX-512 but without BF16 takes kAvx2.
 };
 

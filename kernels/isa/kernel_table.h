@@ -16,7 +16,7 @@
 
 namespace sluice::kernels {
 
-// Strides count elements; bf16 values travel as their bits. Weights have any alignment, so they are untyped.
+// Strides count elements; values of 16 bits travel as their bits. Weights have any alignment, so they are untyped.
 
 struct EmbeddingTask {
   const void* table;
@@ -60,16 +60,8 @@ struct SwigluTask {
   std::size_t y_stride;
 };
 
-struct ConvertTask {
-  const float* x;
-  std::size_t x_stride;
-  std::size_t columns;
-  std::uint16_t* y;
-  std::size_t y_stride;
-};
-
 struct LinearTask {
-  const void* x;  // f32 or bf16, as the function says.
+  const float* x;
   std::size_t x_stride;
   std::size_t tokens;
   const void* w;
@@ -129,18 +121,10 @@ struct AttentionTask {
 };
 
 struct LatentCache {
-  void* rows;
+  const float* rows;
   std::size_t block_tokens;
   std::size_t latent_dim;
   std::size_t rope_dim;
-};
-
-struct StoreLatentTask {
-  LatentCache cache;
-  std::size_t first_position;
-  const BlockId* block_table;
-  const float* rows;  // Row of the entry's first token.
-  std::size_t rows_stride;
 };
 
 // (token, head) pairs that walk the cache together.
@@ -183,29 +167,23 @@ struct KernelTable {
   void (*apply_rotary_halves)(const RotaryTask&, std::size_t begin, std::size_t end);
   void (*apply_rotary_interleaved)(const RotaryTask&, std::size_t begin, std::size_t end);
   void (*swiglu)(const SwigluTask&, std::size_t begin, std::size_t end);
-  void (*convert_to_bf16)(const ConvertTask&, std::size_t begin, std::size_t end);
 
-  // Outputs [begin, end) of every token; the names give the dtypes of x and w.
-  void (*linear_f32_f32)(const LinearTask&, std::size_t begin, std::size_t end);
-  void (*linear_f32_bf16)(const LinearTask&, std::size_t begin, std::size_t end);
-  void (*linear_bf16_bf16)(const LinearTask&, std::size_t begin, std::size_t end);
+  // Outputs [begin, end) of every token; the names give the dtype of w.
+  void (*linear_f32)(const LinearTask&, std::size_t begin, std::size_t end);
+  void (*linear_bf16)(const LinearTask&, std::size_t begin, std::size_t end);
 
   void (*transposed_f32)(const TransposedTask&, std::size_t begin, std::size_t end);
   void (*transposed_bf16)(const TransposedTask&, std::size_t begin, std::size_t end);
 
   // Tokens [begin, end) of the entry.
   void (*store_kv_f32)(const StoreKvTask&, std::size_t begin, std::size_t end);
-  void (*store_kv_bf16)(const StoreKvTask&, std::size_t begin, std::size_t end);
+  void (*store_kv_f16)(const StoreKvTask&, std::size_t begin, std::size_t end);
   void (*attention_f32)(const AttentionTask&, std::size_t kv_head, std::size_t begin, std::size_t end);
-  void (*attention_bf16)(const AttentionTask&, std::size_t kv_head, std::size_t begin, std::size_t end);
+  void (*attention_f16)(const AttentionTask&, std::size_t kv_head, std::size_t begin, std::size_t end);
 
-  void (*store_latent_f32)(const StoreLatentTask&, std::size_t begin, std::size_t end);
-  void (*store_latent_bf16)(const StoreLatentTask&, std::size_t begin, std::size_t end);
   // Heads [first_head, first_head + num_heads) of tokens [begin, end); at most kLatentRowsMax of both together.
-  void (*latent_attention_f32)(const LatentAttentionTask&, std::size_t first_head, std::size_t num_heads,
-                               std::size_t begin, std::size_t end);
-  void (*latent_attention_bf16)(const LatentAttentionTask&, std::size_t first_head, std::size_t num_heads,
-                                std::size_t begin, std::size_t end);
+  void (*latent_attention)(const LatentAttentionTask&, std::size_t first_head, std::size_t num_heads, std::size_t begin,
+                           std::size_t end);
 
   // Rows [begin, end). Returns how many elements are no finite number afterwards.
   std::size_t (*convert_fp8)(const Fp8Task&, std::size_t begin, std::size_t end);

@@ -2,7 +2,6 @@
 #include "kernels/activation/swiglu.inl"
 #include "kernels/attention/attention.inl"
 #include "kernels/attention/store_kv.inl"
-#include "kernels/convert/convert.inl"
 #include "kernels/convert/fp8.inl"
 #include "kernels/embedding/embedding.inl"
 #include "kernels/isa/kernel_table.h"
@@ -22,20 +21,15 @@ const KernelTable kTable = {
     .apply_rotary_halves = apply_rotary_halves,
     .apply_rotary_interleaved = apply_rotary_interleaved,
     .swiglu = swiglu,
-    .convert_to_bf16 = convert_to_bf16,
-    .linear_f32_f32 = linear<DotF32<ElementF32>>,
-    .linear_f32_bf16 = linear<DotF32<ElementBF16>>,
-    .linear_bf16_bf16 = linear<DotBF16>,
+    .linear_f32 = linear<ElementF32>,
+    .linear_bf16 = linear<ElementBF16>,
     .transposed_f32 = transposed<ElementF32>,
     .transposed_bf16 = transposed<ElementBF16>,
     .store_kv_f32 = store_kv<ElementF32>,
-    .store_kv_bf16 = store_kv<ElementBF16>,
+    .store_kv_f16 = store_kv<ElementF16>,
     .attention_f32 = attention<ElementF32>,
-    .attention_bf16 = attention<ElementBF16>,
-    .store_latent_f32 = store_latent<ElementF32>,
-    .store_latent_bf16 = store_latent<ElementBF16>,
-    .latent_attention_f32 = latent_attention<ElementF32>,
-    .latent_attention_bf16 = latent_attention<ElementBF16>,
+    .attention_f16 = attention<ElementF16>,
+    .latent_attention = latent_attention,
     .convert_fp8 = convert_fp8,
     .softmax = softmax,
     .sigmoid = sigmoid,

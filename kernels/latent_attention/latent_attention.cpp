@@ -17,7 +17,6 @@ constexpr std::size_t kHeadsOfTile = 6;
 
 void check_cache(const LatentCacheView& cache) {
   const LatentCacheLayout& layout = cache.layout;
-  SLUICE_CHECK(layout.dtype == DType::kF32 || layout.dtype == DType::kBF16);
   SLUICE_CHECK_GT(layout.block_tokens, std::size_t{0});
   SLUICE_CHECK_GT(layout.latent_dim, std::size_t{0});
 }
@@ -27,6 +26,20 @@ LatentCache raw_cache(const LatentCacheView& cache) {
           .block_tokens = cache.layout.block_tokens,
           .latent_dim = cache.layout.latent_dim,
           .rope_dim = cache.layout.rope_dim};
+}
+
+float* cached_row(const LatentCacheView& cache, const AttentionEntry& entry, std::size_t position) {
+  const LatentCacheLayout& layout = cache.layout;
+  const std::size_t block = entry.block_table[position / layout.block_tokens].value;
+  return cache.rows + (block * layout.block_tokens + position % layout.block_tokens) * layout.row_elements();
+}
+
+// Calls on_row(token, position) for the entry's tokens.
+template <class OnRow>
+void for_rows(const CpuContext& context, const AttentionEntry& entry, std::size_t columns, const OnRow& on_row) {
+  context.parallel(entry.num_tokens, grain_for(columns, kElementsPerChunk), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t token = begin; token < end; ++token) on_row(token, entry.first_position + token);
+  });
 }
 
 EntryItems items_for(const CpuContext& context, std::span<const AttentionEntry> entries, std::size_t num_heads) {
@@ -44,43 +57,24 @@ EntryItems items_for(const CpuContext& context, std::span<const AttentionEntry> 
 void store_latent(const CpuContext& context, std::span<const AttentionEntry> entries, MatrixView<const float> rows,
                   const LatentCacheView& cache) {
   check_cache(cache);
-  const LatentCacheLayout& layout = cache.layout;
-  SLUICE_CHECK_EQ(check_entries(entries, layout.num_blocks, layout.block_tokens), rows.rows);
-  SLUICE_CHECK_EQ(rows.columns, layout.row_elements());
-  const KernelTable& kernels = kernel_table(context.path);
-  const auto kernel = layout.dtype == DType::kBF16 ? kernels.store_latent_bf16 : kernels.store_latent_f32;
-  std::size_t row = 0;
+  SLUICE_CHECK_EQ(check_entries(entries, cache.layout.num_blocks, cache.layout.block_tokens), rows.rows);
+  SLUICE_CHECK_EQ(rows.columns, cache.layout.row_elements());
+  std::size_t first_row = 0;
   for (const AttentionEntry& entry : entries) {
-    const StoreLatentTask task{.cache = raw_cache(cache),
-                               .first_position = entry.first_position,
-                               .block_table = entry.block_table.data(),
-                               .rows = rows.row(row),
-                               .rows_stride = rows.row_stride};
-    context.parallel(entry.num_tokens, grain_for(rows.columns, kElementsPerChunk),
-                     [&](std::size_t begin, std::size_t end) { kernel(task, begin, end); });
-    row += entry.num_tokens;
+    for_rows(context, entry, rows.columns, [&](std::size_t token, std::size_t position) {
+      std::copy_n(rows.row(first_row + token), rows.columns, cached_row(cache, entry, position));
+    });
+    first_row += entry.num_tokens;
   }
 }
 
 void load_latent(const CpuContext& context, const AttentionEntry& entry, const LatentCacheView& cache,
                  MatrixView<float> rows) {
   check_cache(cache);
-  const LatentCacheLayout& layout = cache.layout;
-  SLUICE_CHECK_EQ(check_entries({&entry, 1}, layout.num_blocks, layout.block_tokens), rows.rows);
-  SLUICE_CHECK_EQ(rows.columns, layout.row_elements());
-  context.parallel(rows.rows, grain_for(rows.columns, kElementsPerChunk), [&](std::size_t begin, std::size_t end) {
-    for (std::size_t row = begin; row < end; ++row) {
-      const std::size_t position = entry.first_position + row;
-      const std::size_t block = entry.block_table[position / layout.block_tokens].value;
-      const std::size_t slot = block * layout.block_tokens + position % layout.block_tokens;
-      const std::size_t first = slot * layout.row_elements();
-      if (layout.dtype == DType::kF32) {
-        std::copy_n(static_cast<const float*>(cache.rows) + first, rows.columns, rows.row(row));
-      } else {
-        const BF16* elements = static_cast<const BF16*>(cache.rows) + first;
-        std::transform(elements, elements + rows.columns, rows.row(row), [](BF16 element) { return to_f32(element); });
-      }
-    }
+  SLUICE_CHECK_EQ(check_entries({&entry, 1}, cache.layout.num_blocks, cache.layout.block_tokens), rows.rows);
+  SLUICE_CHECK_EQ(rows.columns, cache.layout.row_elements());
+  for_rows(context, entry, rows.columns, [&](std::size_t token, std::size_t position) {
+    std::copy_n(cached_row(cache, entry, position), rows.columns, rows.row(token));
   });
 }
 
@@ -98,8 +92,7 @@ void latent_attention(const CpuContext& context, std::span<const AttentionEntry>
   SLUICE_CHECK_EQ(out.rows, tokens);
   SLUICE_CHECK_EQ(out.columns, num_heads * layout.latent_dim);
   if (num_heads == 0) return;
-  const KernelTable& kernels = kernel_table(context.path);
-  const auto kernel = layout.dtype == DType::kBF16 ? kernels.latent_attention_bf16 : kernels.latent_attention_f32;
+  const auto kernel = kernel_table(context.path).latent_attention;
 
   const EntryItems items = items_for(context, entries, num_heads);
   if (items.count() == 0) return;

@@ -10,13 +10,13 @@
 // out[t, h] times W_UV[h] transposed.
 //
 // A step calls store_latent() for all its tokens first, then latent_attention(), which reads every position back from
-// the cache in the cache's dtype, those of the current chunk included.
+// the cache, those of the current chunk included.
 //
 // Shapes:     queries.latent [T, num_heads, latent_dim] f32, queries.rope [T, num_heads, rope_dim] f32 (the rotated
 //             part of each query, where it lies), out [T, num_heads * latent_dim] f32, new rows
 //             [T, latent_dim + rope_dim] f32; T is the sum of the entries' num_tokens, rows lie in the entries' order.
 //             out may not overlap the queries.
-// Dtypes:     f32 arithmetic; the cache is f32 or bf16 (rounded as in convert/convert.h).
+// Dtypes:     f32 throughout.
 // Invariance: positions are taken in tiles of 64 counted from position 0, each with a running maximum, sum and weighted
 //             latent vector; a score is one chain along the latent elements, then the rotated ones, and a fixed tree; a
 //             sum of latent vectors is one chain along the positions. A (token, head)'s bits depend on its query, the
@@ -39,11 +39,11 @@ struct LatentQueries {
   HeadsView<const float> rope;
 };
 
-// Rounds rows to the cache's dtype and puts them into their slots. No two entries share a written slot.
+// Puts rows into their slots. No two entries share a written slot.
 void store_latent(const CpuContext& context, std::span<const AttentionEntry> entries, MatrixView<const float> rows,
                   const LatentCacheView& cache);
 
-// Reads the rows of one entry's positions back, widened exactly: rows [num_tokens, latent_dim + rope_dim].
+// Reads the rows of one entry's positions back: rows [num_tokens, latent_dim + rope_dim].
 void load_latent(const CpuContext& context, const AttentionEntry& entry, const LatentCacheView& cache,
                  MatrixView<float> rows);
 

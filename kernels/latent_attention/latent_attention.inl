@@ -1,7 +1,6 @@
 // See latent_attention/latent_attention.h. Rows are (token, head) pairs: all heads read the same slots, so many of them
 // walk the cache together, tile by tile, and a few heads of one token at a time are multiplied in registers. What a row
 // gathers lies in its output.
-#include "kernels/attention/store_kv.inl"
 #include "kernels/attention/tile_softmax.inl"
 #include "kernels/isa/kernel_table.h"
 #include "kernels/linear/product_tile.inl"
@@ -21,34 +20,37 @@ struct LatentRow {
 
 // Where the positions of a tile lie in the cache.
 struct LatentTile {
-  const void* slots[kTilePositions];
+  const float* slots[kTilePositions];
 
-  void locate(const LatentAttentionTask& task, std::size_t first, std::size_t end, std::size_t element_bytes) {
+  void locate(const LatentAttentionTask& task, std::size_t first, std::size_t end) {
     const LatentCache& cache = task.cache;
-    const std::size_t row_bytes = (cache.latent_dim + cache.rope_dim) * element_bytes;
     for (std::size_t position = first; position < end; ++position) {
       const std::size_t block = task.block_table[position / cache.block_tokens].value;
       const std::size_t slot = block * cache.block_tokens + position % cache.block_tokens;
-      slots[position - first] = offset(cache.rows, slot * row_bytes);
+      slots[position - first] = cache.rows + slot * (cache.latent_dim + cache.rope_dim);
     }
   }
 };
 
 // Scores of Heads rows with Slots slots.
-template <class Element, std::size_t Heads, std::size_t Slots>
-inline void score_latent(const LatentAttentionTask& task, LatentRow* rows, const void* const* slots,
+template <std::size_t Heads, std::size_t Slots>
+inline void score_latent(const LatentAttentionTask& task, LatentRow* rows, const float* const* slots,
                          std::size_t column) {
-  const void* latent[Heads];
-  const void* rope[Heads];
+  const float* latent[Heads];
+  const float* rope[Heads];
   for (std::size_t r = 0; r < Heads; ++r) {
     latent[r] = rows[r].latent;
     rope[r] = rows[r].rope;
   }
+  const void* unrotated[Slots];
   const void* rotated[Slots];
-  for (std::size_t j = 0; j < Slots; ++j) rotated[j] = offset(slots[j], task.cache.latent_dim * Element::kBytes);
+  for (std::size_t j = 0; j < Slots; ++j) {
+    unrotated[j] = slots[j];
+    rotated[j] = slots[j] + task.cache.latent_dim;
+  }
   ProductTile<Heads, Slots> tile;
-  add_products<DotF32<Element>>(tile, latent, slots, task.cache.latent_dim);
-  add_products<DotF32<Element>>(tile, rope, rotated, task.cache.rope_dim);
+  add_products<ElementF32>(tile, latent, unrotated, task.cache.latent_dim);
+  add_products<ElementF32>(tile, rope, rotated, task.cache.rope_dim);
   for (std::size_t r = 0; r < Heads; ++r) {
     float* scores = rows[r].softmax.scores + column;
     sum_products(tile, r, scores);
@@ -57,12 +59,12 @@ inline void score_latent(const LatentAttentionTask& task, LatentRow* rows, const
 }
 
 // Heads rows of one token, which see the first `visible` positions of the tile.
-template <class Element, std::size_t Heads>
+template <std::size_t Heads>
 static void attend_latent(const LatentAttentionTask& task, LatentRow* rows, const LatentTile& tile,
                           std::size_t visible) {
   std::size_t j = 0;
-  for (; j + 4 <= visible; j += 4) score_latent<Element, Heads, 4>(task, rows, tile.slots + j, j);
-  for (; j < visible; ++j) score_latent<Element, Heads, 1>(task, rows, tile.slots + j, j);
+  for (; j + 4 <= visible; j += 4) score_latent<Heads, 4>(task, rows, tile.slots + j, j);
+  for (; j < visible; ++j) score_latent<Heads, 1>(task, rows, tile.slots + j, j);
 
   const std::size_t latent_dim = task.cache.latent_dim;
   float* out[Heads];
@@ -72,20 +74,19 @@ static void attend_latent(const LatentAttentionTask& task, LatentRow* rows, cons
     weights[r] = rows[r].softmax.scores;
     rows[r].softmax.take(visible, [&](Vec factor) { scale_vector(out[r], factor, latent_dim); });
   }
-  add_weighted_rows<Element, Heads, kLatentVectors>(out, weights, 0, visible, 0, latent_dim,
-                                                    [&](std::size_t position) { return tile.slots[position]; });
+  add_weighted_rows<ElementF32, Heads, kLatentVectors>(out, weights, 0, visible, 0, latent_dim,
+                                                       [&](std::size_t position) { return tile.slots[position]; });
 }
 
-template <class Element, std::size_t Heads>
+template <std::size_t Heads>
 inline void attend_latent_heads(const LatentAttentionTask& task, LatentRow* rows, std::size_t count,
                                 const LatentTile& tile, std::size_t visible) {
   if constexpr (Heads > 0) {
-    if (count == Heads) return attend_latent<Element, Heads>(task, rows, tile, visible);
-    attend_latent_heads<Element, Heads - 1>(task, rows, count, tile, visible);
+    if (count == Heads) return attend_latent<Heads>(task, rows, tile, visible);
+    attend_latent_heads<Heads - 1>(task, rows, count, tile, visible);
   }
 }
 
-template <class Element>
 static void latent_attention(const LatentAttentionTask& task, std::size_t first_head, std::size_t num_heads,
                              std::size_t begin, std::size_t end) {
   const std::size_t latent_dim = task.cache.latent_dim;
@@ -108,33 +109,20 @@ static void latent_attention(const LatentAttentionTask& task, std::size_t first_
   const std::size_t limit = task.first_position + end;
   LatentTile tile;
   for (std::size_t first = 0; first < limit; first += kTilePositions) {
-    tile.locate(task, first, smaller(first + kTilePositions, limit), Element::kBytes);
+    tile.locate(task, first, smaller(first + kTilePositions, limit));
     for (std::size_t token = begin; token < end; ++token) {
       const std::size_t seen = task.first_position + token + 1;
       if (seen <= first) continue;
       LatentRow* of_token = rows + (token - begin) * num_heads;
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t from = g * num_heads / groups;
-        attend_latent_heads<Element, kLatentTileHeads>(task, of_token + from, (g + 1) * num_heads / groups - from, tile,
-                                                       smaller(seen - first, kTilePositions));
+        attend_latent_heads<kLatentTileHeads>(task, of_token + from, (g + 1) * num_heads / groups - from, tile,
+                                              smaller(seen - first, kTilePositions));
       }
     }
   }
   for (std::size_t i = 0; i < num_rows; ++i) {
     scale_vector(rows[i].out, broadcast(1.0f / sum_lanes(rows[i].softmax.sums)), latent_dim);
-  }
-}
-
-template <class Element>
-static void store_latent(const StoreLatentTask& task, std::size_t begin, std::size_t end) {
-  const LatentCache& cache = task.cache;
-  const std::size_t columns = cache.latent_dim + cache.rope_dim;
-  for (std::size_t t = begin; t < end; ++t) {
-    const std::size_t position = task.first_position + t;
-    const std::size_t block = task.block_table[position / cache.block_tokens].value;
-    const std::size_t slot = block * cache.block_tokens + position % cache.block_tokens;
-    store_vector<Element>(static_cast<typename Element::Stored*>(cache.rows) + slot * columns,
-                          task.rows + t * task.rows_stride, columns);
   }
 }
 

@@ -2,34 +2,27 @@
 #include <vector>
 
 #include "kernels/latent_attention/latent_attention.h"
-#include "kernels/weight_element.h"
 
 namespace sluice::kernels {
 namespace {
 
-// The cache as a matrix of slots.
-WeightView slots_of(const LatentCacheView& cache) {
-  const LatentCacheLayout& layout = cache.layout;
-  return {cache.rows, layout.dtype, layout.num_blocks * layout.block_tokens, layout.row_elements()};
-}
-
-std::size_t slot_of(const LatentCacheView& cache, const AttentionEntry& entry, std::size_t position) {
+float* row_at(const LatentCacheView& cache, const AttentionEntry& entry, std::size_t position) {
   const std::size_t block_tokens = cache.layout.block_tokens;
-  return entry.block_table[position / block_tokens].value * block_tokens + position % block_tokens;
+  const std::size_t slot = entry.block_table[position / block_tokens].value * block_tokens + position % block_tokens;
+  return cache.rows + slot * cache.layout.row_elements();
 }
 
 // One head of one token.
 void attend(const AttentionEntry& entry, std::size_t position, const float* latent, const float* rope,
             const LatentCacheView& cache, float scale, float* out) {
   const LatentCacheLayout& layout = cache.layout;
-  const WeightView slots = slots_of(cache);
   std::vector<double> weights(position + 1);
   double maximum = -INFINITY;
   for (std::size_t j = 0; j <= position; ++j) {
-    const std::size_t slot = slot_of(cache, entry, j);
+    const float* row = row_at(cache, entry, j);
     for (std::size_t d = 0; d < layout.row_elements(); ++d) {
       const double query = d < layout.latent_dim ? latent[d] : rope[d - layout.latent_dim];
-      weights[j] += query * weight_at(slots, slot, d);
+      weights[j] += query * row[d];
     }
     weights[j] *= scale;
     maximum = std::fmax(maximum, weights[j]);
@@ -38,7 +31,7 @@ void attend(const AttentionEntry& entry, std::size_t position, const float* late
   for (double& weight : weights) sum += weight = std::exp(weight - maximum);
   for (std::size_t d = 0; d < layout.latent_dim; ++d) {
     double value = 0;
-    for (std::size_t j = 0; j <= position; ++j) value += weights[j] * weight_at(slots, slot_of(cache, entry, j), d);
+    for (std::size_t j = 0; j <= position; ++j) value += weights[j] * row_at(cache, entry, j)[d];
     out[d] = static_cast<float>(value / sum);
   }
 }
@@ -50,14 +43,8 @@ void store_latent_reference(std::span<const AttentionEntry> entries, MatrixView<
   std::size_t row = 0;
   for (const AttentionEntry& entry : entries) {
     for (std::size_t t = 0; t < entry.num_tokens; ++t, ++row) {
-      const std::size_t first = slot_of(cache, entry, entry.first_position + t) * rows.columns;
-      for (std::size_t d = 0; d < rows.columns; ++d) {
-        if (cache.layout.dtype == DType::kF32) {
-          static_cast<float*>(cache.rows)[first + d] = rows.row(row)[d];
-        } else {
-          static_cast<BF16*>(cache.rows)[first + d] = to_bf16(rows.row(row)[d]);
-        }
-      }
+      float* to = row_at(cache, entry, entry.first_position + t);
+      for (std::size_t d = 0; d < rows.columns; ++d) to[d] = rows.row(row)[d];
     }
   }
 }

@@ -10,12 +10,9 @@
 
 #include <cstddef>
 
-#include "base/dtype.h"
-
 namespace sluice::kernels {
 
 struct LatentCacheLayout {
-  DType dtype = DType::kF32;  // f32 or bf16.
   std::size_t num_blocks = 0;
   std::size_t block_tokens = 0;
   std::size_t latent_dim = 0;  // kv_lora_rank, 1 or more.
@@ -24,13 +21,13 @@ struct LatentCacheLayout {
   std::size_t row_elements() const { return latent_dim + rope_dim; }
   std::size_t block_elements() const { return block_tokens * row_elements(); }
   // Size of `rows`.
-  std::size_t array_bytes() const { return num_blocks * block_elements() * size_bytes(dtype); }
+  std::size_t array_bytes() const { return num_blocks * block_elements() * sizeof(float); }
 };
 
 // The cache of one layer. The array belongs to somebody else, and holds array_bytes().
 struct LatentCacheView {
   LatentCacheLayout layout;
-  void* rows = nullptr;
+  float* rows = nullptr;
 };
 
 }  // namespace sluice::kernels

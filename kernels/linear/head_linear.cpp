@@ -43,7 +43,7 @@ void head_linear(const CpuContext& context, HeadsView<const float> x, const Head
   check_shapes(x, w, y, w.columns, w.rows);
   if (x.rows == 0) return;
   const KernelTable& kernels = kernel_table(context.path);
-  const auto kernel = w.dtype == DType::kBF16 ? kernels.linear_f32_bf16 : kernels.linear_f32_f32;
+  const auto kernel = w.dtype == DType::kBF16 ? kernels.linear_bf16 : kernels.linear_f32;
   for_heads(context, w.num_heads, w.rows, x.rows * w.columns,
             [&](std::size_t head, std::size_t begin, std::size_t end) {
               const LinearTask task{.x = x.head(0, head),

@@ -12,8 +12,6 @@ namespace {
 // Weights of one chunk of rows, which all tokens walk over: they should stay in the second-level cache.
 constexpr std::size_t kPanelBytes = std::size_t{256} << 10;
 
-using LinearKernel = void (*)(const LinearTask&, std::size_t begin, std::size_t end);
-
 // Rows of w in a chunk: a multiple of the widest tile (8), small enough for the cache and for a few chunks per thread,
 // large enough to be worth claiming.
 std::size_t rows_per_chunk(const CpuContext& context, std::size_t tokens, const WeightView& w) {
@@ -25,9 +23,11 @@ std::size_t rows_per_chunk(const CpuContext& context, std::size_t tokens, const 
   return std::max(std::min(in_cache, std::max(shared_out, worthwhile)) / 8 * 8, std::size_t{8});
 }
 
-template <class X>
-void run_linear(const CpuContext& context, LinearKernel kernel, MatrixView<const X> x, const WeightView& w,
-                MatrixView<float> y, const LinearOptions& options) {
+}  // namespace
+
+void linear(const CpuContext& context, MatrixView<const float> x, const WeightView& w, MatrixView<float> y,
+            const LinearOptions& options) {
+  SLUICE_CHECK(w.dtype == DType::kF32 || w.dtype == DType::kBF16);
   SLUICE_CHECK_EQ(w.columns, x.columns);
   SLUICE_CHECK_EQ(y.rows, x.rows);
   SLUICE_CHECK_EQ(y.columns, w.rows);
@@ -48,26 +48,13 @@ void run_linear(const CpuContext& context, LinearKernel kernel, MatrixView<const
                         .accumulate = options.accumulate,
                         .y = y.data,
                         .y_stride = y.row_stride};
+  const KernelTable& kernels = kernel_table(context.path);
+  const auto kernel = w.dtype == DType::kBF16 ? kernels.linear_bf16 : kernels.linear_f32;
   const std::size_t grain = rows_per_chunk(context, x.rows, w);
   context.parallel(w.rows, grain, [&](std::size_t begin, std::size_t end) {
     // A range may hold several chunks where there is one thread: keep to the cache all the same.
     for (std::size_t n = begin; n < end; n += grain) kernel(task, n, std::min(n + grain, end));
   });
-}
-
-}  // namespace
-
-void linear(const CpuContext& context, MatrixView<const float> x, const WeightView& w, MatrixView<float> y,
-            const LinearOptions& options) {
-  const KernelTable& kernels = kernel_table(context.path);
-  SLUICE_CHECK(w.dtype == DType::kF32 || w.dtype == DType::kBF16);
-  run_linear(context, w.dtype == DType::kBF16 ? kernels.linear_f32_bf16 : kernels.linear_f32_f32, x, w, y, options);
-}
-
-void linear(const CpuContext& context, MatrixView<const BF16> x, const WeightView& w, MatrixView<float> y,
-            const LinearOptions& options) {
-  SLUICE_CHECK(w.dtype == DType::kBF16);
-  run_linear(context, kernel_table(context.path).linear_bf16_bf16, x, w, y, options);
 }
 
 }  // namespace sluice::kernels

@@ -35,17 +35,17 @@ inline void finish(const LinearTask& task, std::size_t t, std::size_t n, float (
 }
 
 // Outputs [t, t + Tokens) x [n, n + Rows): a chain of steps along k for each, Tokens * Rows of them at a time.
-template <class Dot, std::size_t Tokens, std::size_t Rows>
+template <class Weight, std::size_t Tokens, std::size_t Rows>
 inline void linear_tile(const LinearTask& task, std::size_t t, std::size_t n) {
-  const void* x[Tokens];
+  const float* x[Tokens];
   const void* w[Rows];
   for (std::size_t i = 0; i < Tokens; ++i) {
     const std::size_t row = task.x_rows == nullptr ? t + i : task.x_rows[t + i];
-    x[i] = offset(task.x, row * task.x_stride * Dot::kXBytes);
+    x[i] = task.x + row * task.x_stride;
   }
-  for (std::size_t j = 0; j < Rows; ++j) w[j] = offset(task.w, (n + j) * task.w_stride * Dot::kWBytes);
+  for (std::size_t j = 0; j < Rows; ++j) w[j] = offset(task.w, (n + j) * task.w_stride * Weight::kBytes);
   ProductTile<Tokens, Rows> tile;
-  add_products<Dot>(tile, x, w, task.k);
+  add_products<Weight>(tile, x, w, task.k);
   for (std::size_t i = 0; i < Tokens; ++i) {
     float sums[Rows];
     sum_products(tile, i, sums);
@@ -54,33 +54,33 @@ inline void linear_tile(const LinearTask& task, std::size_t t, std::size_t n) {
 }
 
 // Tiles of Tokens tokens from token t over all weight rows of [begin, end).
-template <class Dot, std::size_t Tokens>
+template <class Weight, std::size_t Tokens>
 static void linear_strip(const LinearTask& task, std::size_t t, std::size_t begin, std::size_t end) {
   std::size_t n = begin;
   // One token alone has too few chains to hide the latency of a step: take more rows.
   if constexpr (Tokens == 1) {
-    for (; n + 8 <= end; n += 8) linear_tile<Dot, Tokens, 8>(task, t, n);
+    for (; n + 8 <= end; n += 8) linear_tile<Weight, Tokens, 8>(task, t, n);
   }
-  for (; n + 4 <= end; n += 4) linear_tile<Dot, Tokens, 4>(task, t, n);
-  for (; n < end; ++n) linear_tile<Dot, Tokens, 1>(task, t, n);
+  for (; n + 4 <= end; n += 4) linear_tile<Weight, Tokens, 4>(task, t, n);
+  for (; n < end; ++n) linear_tile<Weight, Tokens, 1>(task, t, n);
 }
 
 // The strip of the last `count` tokens, fewer than a full tile.
-template <class Dot, std::size_t Tokens>
+template <class Weight, std::size_t Tokens>
 inline void linear_remainder(const LinearTask& task, std::size_t count, std::size_t begin, std::size_t end) {
   if constexpr (Tokens > 0) {
-    if (count == Tokens) return linear_strip<Dot, Tokens>(task, task.tokens - count, begin, end);
-    linear_remainder<Dot, Tokens - 1>(task, count, begin, end);
+    if (count == Tokens) return linear_strip<Weight, Tokens>(task, task.tokens - count, begin, end);
+    linear_remainder<Weight, Tokens - 1>(task, count, begin, end);
   }
 }
 
-template <class Dot>
+template <class Weight>
 static void linear(const LinearTask& task, std::size_t begin, std::size_t end) {
   std::size_t t = 0;
   for (; t + kLinearTileTokens <= task.tokens; t += kLinearTileTokens) {
-    linear_strip<Dot, kLinearTileTokens>(task, t, begin, end);
+    linear_strip<Weight, kLinearTileTokens>(task, t, begin, end);
   }
-  linear_remainder<Dot, kLinearTileTokens - 1>(task, task.tokens - t, begin, end);
+  linear_remainder<Weight, kLinearTileTokens - 1>(task, task.tokens - t, begin, end);
 }
 
 }  // namespace sluice::kernels::SLUICE_ISA

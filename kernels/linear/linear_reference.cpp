@@ -2,38 +2,18 @@
 #include "kernels/weight_element.h"
 
 namespace sluice::kernels {
-namespace {
 
-double widened(float x) {
-  return x;
-}
-double widened(BF16 x) {
-  return to_f32(x);
-}
-
-template <class X>
-void run_reference(MatrixView<const X> x, const WeightView& w, MatrixView<float> y, const LinearOptions& options) {
+void linear_reference(MatrixView<const float> x, const WeightView& w, MatrixView<float> y,
+                      const LinearOptions& options) {
   for (std::size_t t = 0; t < x.rows; ++t) {
     for (std::size_t n = 0; n < w.rows; ++n) {
       double sum = 0;
-      for (std::size_t k = 0; k < w.columns; ++k) sum += widened(x.row(t)[k]) * weight_at(w, n, k);
+      for (std::size_t k = 0; k < w.columns; ++k) sum += static_cast<double>(x.row(t)[k]) * weight_at(w, n, k);
       if (!options.bias.empty()) sum += weight_at(options.bias, 0, n);
       if (options.accumulate) sum += y.row(t)[n];
       y.row(t)[n] = static_cast<float>(sum);
     }
   }
-}
-
-}  // namespace
-
-void linear_reference(MatrixView<const float> x, const WeightView& w, MatrixView<float> y,
-                      const LinearOptions& options) {
-  run_reference(x, w, y, options);
-}
-
-void linear_reference(MatrixView<const BF16> x, const WeightView& w, MatrixView<float> y,
-                      const LinearOptions& options) {
-  run_reference(x, w, y, options);
 }
 
 }  // namespace sluice::kernels

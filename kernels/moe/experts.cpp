@@ -76,7 +76,7 @@ Grouping group_tokens(const ExpertsRun& run, std::size_t begin, std::size_t end,
 
 LinearKernel kernel_for(const CpuContext& context, const WeightView& w) {
   const KernelTable& kernels = kernel_table(context.path);
-  return w.dtype == DType::kBF16 ? kernels.linear_f32_bf16 : kernels.linear_f32_f32;
+  return w.dtype == DType::kBF16 ? kernels.linear_bf16 : kernels.linear_f32;
 }
 
 // Rows of weights in a chunk, out of `rows` rows of each of `matrices`: few enough for the cache and to occupy all

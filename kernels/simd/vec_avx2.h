@@ -84,6 +84,28 @@ inline void store_bf16_partial(std::uint16_t* p, Vec a, std::size_t n) {
   __builtin_memcpy(p, &bits, 2 * n);
 }
 
+inline Vec load_f16(const void* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i_u*>(p)))};
+}
+inline Vec load_f16_partial(const void* p, std::size_t n) {
+  __m128i bits = _mm_setzero_si128();
+  __builtin_memcpy(&bits, p, 2 * n);
+  return {_mm256_cvtph_ps(bits)};
+}
+// Operands in this order keep NaN.
+inline __m128i narrow_f16(Vec a) {
+  const __m256 largest = _mm256_set1_ps(65504.0f);
+  const __m256 bounded = _mm256_max_ps(_mm256_set1_ps(-65504.0f), _mm256_min_ps(largest, a.v));
+  return _mm256_cvtps_ph(bounded, _MM_FROUND_TO_NEAREST_INT);
+}
+inline void store_f16(std::uint16_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), narrow_f16(a));
+}
+inline void store_f16_partial(std::uint16_t* p, Vec a, std::size_t n) {
+  const __m128i bits = narrow_f16(a);
+  __builtin_memcpy(p, &bits, 2 * n);
+}
+
 inline Vec add(Vec a, Vec b) {
   return {_mm256_add_ps(a.v, b.v)};
 }
@@ -138,19 +160,5 @@ inline float max_lanes(Vec a) {
   half = _mm_max_ps(half, _mm_movehl_ps(half, half));
   return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 }
-
-// bf16 times bf16, both widened: 8 products a step.
-struct DotBF16 {
-  static constexpr std::size_t kStep = kLanes;
-  static constexpr std::size_t kXBytes = 2;
-  static constexpr std::size_t kWBytes = 2;
-  using Operand = Vec;
-
-  static Operand load_x(const void* p) { return load_bf16(p); }
-  static Operand load_x_partial(const void* p, std::size_t n) { return load_bf16_partial(p, n); }
-  static Operand load_w(const void* p) { return load_bf16(p); }
-  static Operand load_w_partial(const void* p, std::size_t n) { return load_bf16_partial(p, n); }
-  static Vec step(Vec sum, Operand x, Operand w) { return fma(x, w, sum); }
-};
 
 }  // namespace sluice::kernels::avx2

@@ -73,6 +73,25 @@ inline void store_bf16_partial(std::uint16_t* p, Vec a, std::size_t n) {
   _mm256_mask_storeu_epi16(p, first_lanes(n), narrow(a));
 }
 
+inline Vec load_f16(const void* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i_u*>(p)))};
+}
+inline Vec load_f16_partial(const void* p, std::size_t n) {
+  return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), p))};
+}
+// Operands in this order keep NaN.
+inline __m256i narrow_f16(Vec a) {
+  const __m512 largest = _mm512_set1_ps(65504.0f);
+  const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-65504.0f), _mm512_min_ps(largest, a.v));
+  return _mm512_cvtps_ph(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline void store_f16(std::uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(p), narrow_f16(a));
+}
+inline void store_f16_partial(std::uint16_t* p, Vec a, std::size_t n) {
+  _mm256_mask_storeu_epi16(p, first_lanes(n), narrow_f16(a));
+}
+
 inline Vec add(Vec a, Vec b) {
   return {_mm512_add_ps(a.v, b.v)};
 }
@@ -132,26 +151,5 @@ inline float max_lanes(Vec a) {
   quarter = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
   return _mm_cvtss_f32(_mm_max_ss(quarter, _mm_movehdup_ps(quarter)));
 }
-
-// bf16 times bf16, 32 products a step. VDPBF16PS takes denormals as zero and rounds after each of its two additions.
-struct DotBF16 {
-  static constexpr std::size_t kStep = 32;
-  static constexpr std::size_t kXBytes = 2;
-  static constexpr std::size_t kWBytes = 2;
-  using Operand = __m512bh;
-
-  static Operand of(__m512i bits) {
-    Operand operand;
-    __builtin_memcpy(&operand, &bits, sizeof(bits));
-    return operand;
-  }
-  static Operand load_x(const void* p) { return of(_mm512_loadu_si512(p)); }
-  static Operand load_x_partial(const void* p, std::size_t n) {
-    return of(_mm512_maskz_loadu_epi16(static_cast<__mmask32>((1u << n) - 1u), p));
-  }
-  static Operand load_w(const void* p) { return load_x(p); }
-  static Operand load_w_partial(const void* p, std::size_t n) { return load_x_partial(p, n); }
-  static Vec step(Vec sum, Operand x, Operand w) { return {_mm512_dpbf16_ps(sum.v, x, w)}; }
-};
 
 }  // namespace sluice::kernels::avx512

@@ -7,7 +7,7 @@
 
 namespace sluice::kernels::SLUICE_ISA {
 
-// Element types of weights and caches, widened on load and rounded on store.
+// Element types of weights (f32, bf16) and caches (f32, f16), widened on load; those of caches are rounded on store.
 struct ElementF32 {
   using Stored = float;
   static constexpr std::size_t kBytes = 4;
@@ -17,12 +17,17 @@ struct ElementF32 {
   static void store_partial(Stored* p, Vec a, std::size_t n) { SLUICE_ISA::store_partial(p, a, n); }
 };
 struct ElementBF16 {
-  using Stored = std::uint16_t;
   static constexpr std::size_t kBytes = 2;
   static Vec load(const void* p) { return load_bf16(p); }
   static Vec load_partial(const void* p, std::size_t n) { return load_bf16_partial(p, n); }
-  static void store(Stored* p, Vec a) { store_bf16(p, a); }
-  static void store_partial(Stored* p, Vec a, std::size_t n) { store_bf16_partial(p, a, n); }
+};
+struct ElementF16 {
+  using Stored = std::uint16_t;
+  static constexpr std::size_t kBytes = 2;
+  static Vec load(const void* p) { return load_f16(p); }
+  static Vec load_partial(const void* p, std::size_t n) { return load_f16_partial(p, n); }
+  static void store(Stored* p, Vec a) { store_f16(p, a); }
+  static void store_partial(Stored* p, Vec a, std::size_t n) { store_f16_partial(p, a, n); }
 };
 
 inline const void* offset(const void* p, std::size_t bytes) {

@@ -80,6 +80,44 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   store_bf16_partial(p, a, kLanes);
 }
 
+// Exact: what is no normal number in f16 is a multiple of 2^-24, infinity or NaN.
+inline float widen_f16(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
+  const std::uint32_t magnitude = half & 0x7fffu;
+  if (magnitude >= 0x7c00u) return float_of(sign | 0x7f800000u | (magnitude << 13));
+  if (magnitude >= 0x400u) return float_of(sign | ((magnitude << 13) + (112u << 23)));
+  const float tiny = static_cast<float>(magnitude) * 0x1p-24f;
+  return sign != 0 ? -tiny : tiny;
+}
+inline Vec load_f16_partial(const void* p, std::size_t n) {
+  std::uint16_t bits[kLanes] = {};
+  __builtin_memcpy(bits, p, n * sizeof(std::uint16_t));
+  Vec a;
+  for (std::size_t i = 0; i < kLanes; ++i) a.lane[i] = widen_f16(bits[i]);
+  return a;
+}
+inline Vec load_f16(const void* p) {
+  return load_f16_partial(p, kLanes);
+}
+// As to_f16() of base/dtype.h.
+inline std::uint16_t narrow_f16(float x) {
+  const std::uint32_t sign = (bits_of(x) >> 16) & 0x8000u;
+  const std::uint32_t magnitude = bits_of(x) & 0x7fffffffu;
+  if (x != x) return static_cast<std::uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x1ffu));
+  if (magnitude >= 0x477fe000u) return static_cast<std::uint16_t>(sign | 0x7bffu);
+  // Adding 0.5 rounds to a multiple of 2^-24, which then lies in the low bits.
+  if (magnitude < 0x38800000u) {
+    return static_cast<std::uint16_t>(sign | (bits_of(float_of(magnitude) + 0.5f) - 0x3f000000u));
+  }
+  return static_cast<std::uint16_t>(sign | ((magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13));
+}
+inline void store_f16_partial(std::uint16_t* p, Vec a, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) p[i] = narrow_f16(a.lane[i]);
+}
+inline void store_f16(std::uint16_t* p, Vec a) {
+  store_f16_partial(p, a, kLanes);
+}
+
 template <class Operation>
 inline Vec each(Operation operation) {
   Vec result;
@@ -148,19 +186,5 @@ inline float max_lanes(Vec a) {
   for (std::size_t i = 1; i < kLanes; ++i) result = a.lane[i] > result ? a.lane[i] : result;
   return result;
 }
-
-// bf16 times bf16, both widened: 4 products a step.
-struct DotBF16 {
-  static constexpr std::size_t kStep = kLanes;
-  static constexpr std::size_t kXBytes = 2;
-  static constexpr std::size_t kWBytes = 2;
-  using Operand = Vec;
-
-  static Operand load_x(const void* p) { return load_bf16(p); }
-  static Operand load_x_partial(const void* p, std::size_t n) { return load_bf16_partial(p, n); }
-  static Operand load_w(const void* p) { return load_bf16(p); }
-  static Operand load_w_partial(const void* p, std::size_t n) { return load_bf16_partial(p, n); }
-  static Vec step(Vec sum, Operand x, Operand w) { return fma(x, w, sum); }
-};
 
 }  // namespace sluice::kernels::scalar

@@ -20,7 +20,7 @@ inline float element_at(const std::byte* from, std::size_t index, DType dtype) {
   switch (dtype) {
     case DType::kF32: return load_unaligned<float>(from);
     case DType::kBF16: return to_f32(load_unaligned<BF16>(from));
-    case DType::kF16: return f16_to_f32(load_unaligned<std::uint16_t>(from));
+    case DType::kF16: return to_f32(F16{load_unaligned<std::uint16_t>(from)});
   }
   return 0.0f;
 }

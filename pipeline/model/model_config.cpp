@@ -117,12 +117,16 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& model_dir) {
   return parse_model_config(*text, path.string());
 }
 
+DType kv_cache_dtype(const AttentionConfig& attention, DType compute) {
+  return attention.kind == AttentionKind::kLatent || compute == DType::kF32 ? DType::kF32 : DType::kF16;
+}
+
 std::uint64_t kv_bytes_per_token_per_layer(const ModelConfig& config, DType compute) {
   const AttentionConfig& attention = config.attention;
   const std::uint64_t elements = attention.kind == AttentionKind::kLatent
                                      ? attention.latent.cached_dim()
                                      : std::uint64_t{2} * attention.num_key_value_heads * attention.head_dim;
-  return elements * size_bytes(compute);
+  return elements * size_bytes(kv_cache_dtype(attention, compute));
 }
 
 }  // namespace sluice

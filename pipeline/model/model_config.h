@@ -169,7 +169,11 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& model_dir);
 // The architectures that parse_model_config knows.
 std::vector<std::string_view> supported_architectures();
 
-// Bytes of what the KV cache holds of one token in one layer. `compute` is the dtype of the KV cache: f32 or bf16.
+// What the KV cache holds where the compute dtype is f32 or bf16: f32, or f16; of latent attention f32 always
+// (docs/decisions/0024).
+DType kv_cache_dtype(const AttentionConfig& attention, DType compute);
+
+// Bytes of what the KV cache holds of one token in one layer.
 std::uint64_t kv_bytes_per_token_per_layer(const ModelConfig& config, DType compute);
 
 }  // namespace sluice

@@ -15,15 +15,6 @@ using kernels::MatrixView;
 namespace {
 
 // The widest input of a matrix product that is rounded.
-std::size_t input_columns_max(const ModelConfig& config) {
-  const AttentionConfig& attention = config.attention;
-  const bool is_latent = attention.kind == AttentionKind::kLatent;
-  const std::size_t value_dim = is_latent ? attention.latent.v_head_dim : attention.head_dim;
-  return std::max({std::size_t{config.hidden_size}, attention.num_attention_heads * value_dim,
-                   std::size_t{attention.latent.q_lora_rank}, std::size_t{config.feed_forward.intermediate_size},
-                   std::size_t{config.mixture.shared_intermediate_size}});
-}
-
 }  // namespace
 
 Result<Decoder> Decoder::create(const ModelConfig& config, const LayerRange& range, const StageWeights& weights,
@@ -41,9 +32,6 @@ Result<void> Decoder::allocate(const ModelConfig& config, const DecoderOptions& 
                                          {&sines_, inverse_frequencies_.size()},
                                          {&partial_, range_.shard.is_whole() ? 0 : config_.hidden_size}});
   if (!scratch.ok()) return scratch;
-  auto input = LinearInput::create(options.compute, rows, input_columns_max(config_));
-  if (!input.ok()) return input.error();
-  linear_input_ = *std::move(input);
   positions_.reserve(rows);
   entries_.reserve(rows);
 
@@ -84,7 +72,7 @@ Result<void> Decoder::forward(const CpuContext& context, kernels::Communicator* 
   const std::size_t pairs = inverse_frequencies_.size();
   const MatrixView<float> normed(normed_.data(), rows, config_.hidden_size);
   const LayerStep step = {context, entries_, MatrixView<const float>(cosines_.data(), rows, pairs),
-                          MatrixView<const float>(sines_.data(), rows, pairs), linear_input_};
+                          MatrixView<const float>(sines_.data(), rows, pairs)};
   const bool is_whole = range_.shard.is_whole();
   const PartOutput output = {is_whole ? hidden : MatrixView<float>(partial_.data(), rows, hidden.columns), is_whole};
   for (std::uint32_t index = 0; index < range_.num_layers; ++index) {

@@ -2,9 +2,8 @@
 //
 //   x += attention(norm(x));  x += feed_forward(norm(x))          for each layer
 //
-// The residual stream x is f32 always, so that the bits of a model do not depend on where it is cut into stages. With
-// compute = bf16 the input of every matrix product is rounded to bf16 (those of latent attention's up-projections and
-// of routed experts are not), and so is what the cache keeps.
+// Activations are f32 throughout, so that the bits of a model do not depend on where it is cut into stages; the KV
+// cache is f32 or f16 (docs/decisions/0024).
 // A rank of several has a share of the heads and of the feed-forward part; what each adds to x is summed over them.
 //
 // Owns:      the parts (attention_part.h, feed_forward_part.h) with their scratch for max_batch_tokens tokens and the
@@ -71,7 +70,6 @@ class Decoder {
   std::vector<std::uint32_t> positions_;
 
   // Scratch, a row per token.
-  LinearInput linear_input_;
   AlignedBuffer<float> normed_;   // hidden_size
   AlignedBuffer<float> cosines_;  // rotary_dim / 2
   AlignedBuffer<float> sines_;    // as cosines_

@@ -53,15 +53,14 @@ Result<std::unique_ptr<StageExecutor>> DecoderExecutor::create(const StageSpec& 
   auto parts = std::make_unique<Parts>(std::move(config), range, *std::move(weights), limits);
   parts->pool = *std::move(pool);
   parts->context = context;
-  auto decoder =
-      Decoder::create(parts->config, range, parts->weights,
-                      {spec.compute, spec.block_tokens, spec.num_blocks, spec.max_batch_tokens, spec.deterministic});
+  auto decoder = Decoder::create(parts->config, range, parts->weights,
+                                 {kv_cache_dtype(parts->config.attention, spec.compute), spec.block_tokens,
+                                  spec.num_blocks, spec.max_batch_tokens, spec.deterministic});
   if (!decoder.ok()) return decoder.error();
   parts->decoder = *std::move(decoder);
   if (range.is_last) {
-    auto output =
-        OutputStage::create(parts->config, parts->weights,
-                            {spec.compute, spec.threads, spec.max_batch_tokens, spec.max_open_sequences, spec.shard});
+    auto output = OutputStage::create(parts->config, parts->weights,
+                                      {spec.threads, spec.max_batch_tokens, spec.max_open_sequences, spec.shard});
     if (!output.ok()) return output.error();
     parts->output = *std::move(output);
     auto hidden = AlignedBuffer<float>::allocate("activations", spec.max_batch_tokens, parts->config.hidden_size);

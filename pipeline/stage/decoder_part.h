@@ -14,12 +14,11 @@
 #include "kernels/cpu/context.h"
 #include "kernels/tensor.h"
 #include "pipeline/stage/aligned_buffer.h"
-#include "pipeline/stage/linear_input.h"
 
 namespace sluice {
 
 struct DecoderOptions {
-  DType compute = DType::kBF16;
+  DType cache = DType::kF16;  // What the KV cache holds: f32, or f16 but of latents.
   std::uint32_t block_tokens = 0;
   std::uint32_t num_blocks = 0;
   std::uint32_t max_batch_tokens = 0;
@@ -31,7 +30,6 @@ struct LayerStep {
   std::span<const kernels::AttentionEntry> entries;
   kernels::MatrixView<const float> cosines;  // [T, rotary_dim / 2] of the tokens' positions, as sines.
   kernels::MatrixView<const float> sines;
-  LinearInput& input;  // Anybody's: what set() took holds until the next part's.
 };
 
 // The residual stream, to which a part adds what it computes; or, of a shard, memory that its share is put into.

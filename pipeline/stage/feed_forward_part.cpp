@@ -67,12 +67,10 @@ void FeedForwardPart::swiglu(const LayerStep& step, const LayerWeights& layer, M
                              const PartOutput& output) {
   const MatrixView<float> gate(gate_.data(), x.rows, layer.gate.rows);
   const MatrixView<float> up(up_.data(), x.rows, layer.up.rows);
-  step.input.set(step.context, x);
-  step.input.apply(step.context, layer.gate, gate, {.bias = layer.gate_bias});
-  step.input.apply(step.context, layer.up, up, {.bias = layer.up_bias});
+  kernels::linear(step.context, x, layer.gate, gate, {.bias = layer.gate_bias});
+  kernels::linear(step.context, x, layer.up, up, {.bias = layer.up_bias});
   kernels::swiglu(step.context, gate, up, gate);
-  step.input.set(step.context, gate);
-  step.input.apply(step.context, layer.down, output.y, {.bias = layer.down_bias, .accumulate = output.accumulate});
+  kernels::linear(step.context, gate, layer.down, output.y, {.bias = layer.down_bias, .accumulate = output.accumulate});
 }
 
 void FeedForwardPart::mixture(const LayerStep& step, const LayerWeights& layer, MatrixView<const float> x,

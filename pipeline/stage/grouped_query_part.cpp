@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/attention/attention.h"
+#include "kernels/linear/linear.h"
 #include "kernels/norm/rms_norm.h"
 #include "kernels/rotary/rotary.h"
 
@@ -23,9 +24,9 @@ Result<std::unique_ptr<AttentionPart>> GroupedQueryPart::create(const ModelConfi
                                                              {&part->values_, key_columns},
                                                              {&part->attended_, query_columns}});
   if (!scratch.ok()) return scratch.error();
-  part->layout_ = {options.compute, options.num_blocks, attention.num_key_value_heads, options.block_tokens, head_dim};
+  part->layout_ = {options.cache, options.num_blocks, attention.num_key_value_heads, options.block_tokens, head_dim};
   auto cache = CacheMemory::allocate(
-      options.compute, {options.num_blocks, attention.num_key_value_heads, options.block_tokens, head_dim},
+      options.cache, {options.num_blocks, attention.num_key_value_heads, options.block_tokens, head_dim},
       std::size_t{2} * num_layers);
   if (!cache.ok()) return cache.error();
   part->cache_ = *std::move(cache);
@@ -40,10 +41,9 @@ void GroupedQueryPart::run(const LayerStep& step, const LayerWeights& layer, std
   const MatrixView<float> values(values_.data(), x.rows, layer.value.rows);
   const MatrixView<float> attended(attended_.data(), x.rows, layer.query.rows);
 
-  step.input.set(step.context, x);
-  step.input.apply(step.context, layer.query, queries, {.bias = layer.query_bias});
-  step.input.apply(step.context, layer.key, keys, {.bias = layer.key_bias});
-  step.input.apply(step.context, layer.value, values, {.bias = layer.value_bias});
+  kernels::linear(step.context, x, layer.query, queries, {.bias = layer.query_bias});
+  kernels::linear(step.context, x, layer.key, keys, {.bias = layer.key_bias});
+  kernels::linear(step.context, x, layer.value, values, {.bias = layer.value_bias});
   if (config_.has_head_norms) {
     norm_heads(step, layer.query_norm, queries);
     norm_heads(step, layer.key_norm, keys);
@@ -55,9 +55,8 @@ void GroupedQueryPart::run(const LayerStep& step, const LayerWeights& layer, std
   kernels::store_kv(step.context, step.entries, keys, values, cache);
   const float scale = config_.score_factor / std::sqrt(static_cast<float>(config_.key_dim()));
   kernels::paged_attention(step.context, step.entries, queries, cache, scale, attended);
-  step.input.set(step.context, attended);
-  step.input.apply(step.context, layer.attention_output, output.y,
-                   {.bias = layer.attention_output_bias, .accumulate = output.accumulate});
+  kernels::linear(step.context, attended, layer.attention_output, output.y,
+                  {.bias = layer.attention_output_bias, .accumulate = output.accumulate});
 }
 
 void GroupedQueryPart::norm_heads(const LayerStep& step, const kernels::WeightView& weight, MatrixView<float> x) const {

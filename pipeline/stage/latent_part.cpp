@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/linear/head_linear.h"
+#include "kernels/linear/linear.h"
 #include "kernels/norm/rms_norm.h"
 #include "kernels/rotary/rotary.h"
 
@@ -42,9 +43,9 @@ Result<void> LatentPart::allocate(const DecoderOptions& options, std::uint32_t n
   run_entries_.reserve(run_tokens_);
   auto run_scratch = allocate_scratch(run_tokens_, {{&absorbed_, latent_columns}, {&found_, latent_columns}});
   if (!run_scratch.ok()) return run_scratch;
-  layout_ = {options.compute, options.num_blocks, options.block_tokens, latent.kv_lora_rank, latent.qk_rope_head_dim};
-  auto cache = CacheMemory::allocate(options.compute, {options.num_blocks, options.block_tokens, latent.cached_dim()},
-                                     num_layers);
+  layout_ = {options.num_blocks, options.block_tokens, latent.kv_lora_rank, latent.qk_rope_head_dim};
+  auto cache =
+      CacheMemory::allocate(DType::kF32, {options.num_blocks, options.block_tokens, latent.cached_dim()}, num_layers);
   if (!cache.ok()) return cache.error();
   cache_ = *std::move(cache);
   if (options.deterministic) return {};
@@ -61,13 +62,13 @@ float LatentPart::scale() const {
 void LatentPart::run(const LayerStep& step, const LayerWeights& layer, std::uint32_t index, MatrixView<const float> x,
                      const PartOutput& output) {
   project(step, layer, x);
-  const kernels::LatentCacheView cache = {layout_, cache_.array(index)};
+  const kernels::LatentCacheView cache = {layout_, reinterpret_cast<float*>(cache_.array(index))};
   kernels::store_latent(step.context, step.entries,
                         MatrixView<const float>(rows_.data(), x.rows, config_.latent.cached_dim()), cache);
   attend(step, layer, cache);
-  step.input.set(step.context, MatrixView<const float>(attended_.data(), x.rows, layer.attention_output.columns));
-  step.input.apply(step.context, layer.attention_output, output.y,
-                   {.bias = layer.attention_output_bias, .accumulate = output.accumulate});
+  const MatrixView<const float> attended(attended_.data(), x.rows, layer.attention_output.columns);
+  kernels::linear(step.context, attended, layer.attention_output, output.y,
+                  {.bias = layer.attention_output_bias, .accumulate = output.accumulate});
 }
 
 void LatentPart::project(const LayerStep& step, const LayerWeights& layer, MatrixView<const float> x) {
@@ -76,16 +77,16 @@ void LatentPart::project(const LayerStep& step, const LayerWeights& layer, Matri
   const MatrixView<float> rows(rows_.data(), x.rows, latent.cached_dim());
   const MatrixView<float> latents(rows.data, rows.rows, latent.kv_lora_rank, rows.row_stride);
 
-  step.input.set(step.context, x);
-  step.input.apply(step.context, layer.latent, rows, {.bias = layer.latent_bias});
+  kernels::linear(step.context, x, layer.latent, rows, {.bias = layer.latent_bias});
   kernels::rms_norm(step.context, latents, layer.latent_norm, kLatentNormEpsilon, latents);
+  MatrixView<const float> query_input = x;
   if (latent.q_lora_rank > 0) {
     const MatrixView<float> query_latents(query_latents_.data(), x.rows, latent.q_lora_rank);
-    step.input.apply(step.context, layer.query_down, query_latents, {.bias = layer.query_down_bias});
+    kernels::linear(step.context, x, layer.query_down, query_latents, {.bias = layer.query_down_bias});
     kernels::rms_norm(step.context, query_latents, layer.query_down_norm, kLatentNormEpsilon, query_latents);
-    step.input.set(step.context, query_latents);
+    query_input = query_latents;
   }
-  step.input.apply(step.context, layer.query, queries);
+  kernels::linear(step.context, query_input, layer.query, queries);
 
   const auto rotated_queries =
       heads_of(queries, config_.num_attention_heads).part(latent.qk_nope_head_dim, latent.qk_rope_head_dim);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/linear/linear.h"
 #include "kernels/logits/log_softmax.h"
 #include "kernels/norm/rms_norm.h"
 #include "pipeline/stage/batch_check.h"
@@ -45,9 +46,6 @@ Result<OutputStage> OutputStage::create(const ModelConfig& config, const StageWe
     if (!parts.ok()) return parts.error();
     stage.parts_ = *std::move(parts);
   }
-  auto input = LinearInput::create(options.compute, stage.group_rows_, config.hidden_size);
-  if (!input.ok()) return input.error();
-  stage.linear_input_ = *std::move(input);
   for (std::uint32_t i = 0; i < options.threads; ++i) stage.samplers_.emplace_back(config.vocab_size);
   return stage;
 }
@@ -117,14 +115,13 @@ Result<void> OutputStage::compute_logits(const CpuContext& context, kernels::Com
     std::memcpy(normed.row(i), hidden.row(rows[i].token_row), hidden_size * sizeof(float));
   }
   kernels::rms_norm(context, normed, weights_->final_norm, config_->rms_norm_eps, normed);
-  linear_input_.set(context, normed);
   if (options_.shard.is_whole()) {
-    linear_input_.apply(context, weights_->output_head, {logits_.data(), rows.size(), config_->vocab_size});
+    kernels::linear(context, normed, weights_->output_head, {logits_.data(), rows.size(), config_->vocab_size});
     return {};
   }
   SLUICE_CHECK(ranks != nullptr);
   const std::size_t columns = weights_->output_head.rows;
-  linear_input_.apply(context, weights_->output_head, {part_.data(), rows.size(), columns, shares_max_});
+  kernels::linear(context, normed, weights_->output_head, {part_.data(), rows.size(), columns, shares_max_});
   return gather_logits(*ranks, rows.size());
 }
 

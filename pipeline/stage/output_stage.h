@@ -18,13 +18,11 @@
 #include "pipeline/model/stage_weights.h"
 #include "pipeline/sampling/sampler.h"
 #include "pipeline/stage/aligned_buffer.h"
-#include "pipeline/stage/linear_input.h"
 #include "pipeline/stage/open_sequences.h"
 
 namespace sluice {
 
 struct OutputStageOptions {
-  DType compute = DType::kBF16;
   std::uint32_t threads = 1;
   std::uint32_t max_batch_tokens = 0;
   std::uint32_t max_open_sequences = 0;
@@ -93,9 +91,8 @@ class OutputStage {
   std::vector<Row> rows_;
   std::vector<Sampler> samplers_;  // One per thread.
   std::size_t group_rows_ = 0;     // Rows of logits that scratch has room for.
-  LinearInput linear_input_;
-  AlignedBuffer<float> normed_;  // [group_rows_, hidden_size]
-  AlignedBuffer<float> logits_;  // [group_rows_, vocab_size]
+  AlignedBuffer<float> normed_;    // [group_rows_, hidden_size]
+  AlignedBuffer<float> logits_;    // [group_rows_, vocab_size]
   // Of a shard: its part of the logits, [group_rows_, shares_max_], and everybody's, one after another.
   std::size_t shares_max_ = 0;  // Columns of the largest share of the vocabulary.
   AlignedBuffer<float> part_;

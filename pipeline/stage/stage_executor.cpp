@@ -46,7 +46,7 @@ Result<void> check_spec(const StageSpec& spec, const ModelConfig& config) {
     return invalid("compute is " + std::string(to_string(spec.compute)) + ", not f32 or bf16");
   }
   if (spec.compute == DType::kBF16 && spec.dtype == DType::kF32) {
-    return invalid("compute bf16 needs dtype bf16: products of bf16 activations take bf16 weights");
+    return invalid("compute bf16 needs dtype bf16");
   }
   if (!kernels::is_available(spec.path)) {
     return invalid("this machine has no instructions for path " + std::string(kernels::to_string(spec.path)));

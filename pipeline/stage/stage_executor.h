@@ -38,8 +38,7 @@ struct StageSpec {
   std::uint32_t num_layers = 0;  // 1 or more. Layer 0 makes the first stage, the model's last the last.
   Shard shard = {};              // Which rank of a tensor-parallel stage it is.
   DType dtype = DType::kBF16;    // Of the weights in memory: f32 or bf16.
-  DType compute = DType::kBF16;  // Of activations into matrix products, and of the KV cache: f32 or bf16.
-                                 // bf16 needs bf16 weights.
+  DType compute = DType::kBF16;  // f32, or bf16, which keeps the KV cache in f16 and needs bf16 weights.
   kernels::IsaPath path = kernels::IsaPath::kScalar;  // Must be available on this machine.
   std::uint32_t threads = 1;                          // Including the caller's.
   std::uint32_t block_tokens = 16;                    // 1 to 1024.

@@ -40,7 +40,8 @@ std::vector<Field<ModelTopology>> model_fields() {
           {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}, {"int8", {}}, {"int4", {}}, {"fp8", {}}})
           .about("Of weights in memory."),
       choice<M, DType>("compute", &M::compute, {{"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", {}}})
-          .about("Of activations that enter a product, and of the KV cache."),
+          .about("Precision. CPUs compute in f32 in either case, and keep keys and values in f32, or in f16 with "
+                 "`\"bf16\"`."),
       choice<M, WeightsKind>(
           "weights", &M::weights,
           {{"file", WeightsKind::kFile}, {"random", WeightsKind::kRandom}, {"mock", WeightsKind::kMock}})

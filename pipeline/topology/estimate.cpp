@@ -27,8 +27,7 @@ double nanoseconds(double amount, std::uint64_t per_us) {
 }
 
 std::uint64_t flop_per_us(const ModelTopology& model, const MachineSpeed& speed) {
-  if (model.compute == DType::kBF16) return speed.flop_per_us_bf16;
-  return model.dtype == DType::kF32 ? speed.flop_per_us_f32 : speed.flop_per_us_mixed;
+  return model.dtype == DType::kF32 ? speed.flop_per_us_f32 : speed.flop_per_us_bf16;
 }
 
 // Of the experts of a mixture, each as likely as another.

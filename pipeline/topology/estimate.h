@@ -30,10 +30,9 @@ namespace sluice::topology {
 struct MachineSpeed {
   std::uint64_t memory_bytes_per_us = 22'000;
   std::uint64_t memory_bytes_per_us_max = 42'000;
-  std::uint64_t flop_per_us_f32 = 100'000;   // Weights f32, compute f32.
-  std::uint64_t flop_per_us_mixed = 88'000;  // Weights bf16, compute f32.
-  std::uint64_t flop_per_us_bf16 = 62'000;   // Weights bf16, compute bf16.
-  std::uint64_t hop_ns = 42'000;             // Of an exchange over links.
+  std::uint64_t flop_per_us_f32 = 100'000;  // By the weights' dtype.
+  std::uint64_t flop_per_us_bf16 = 88'000;
+  std::uint64_t hop_ns = 42'000;  // Of an exchange over links.
   std::uint64_t link_bytes_per_us = 1'500;
 };
 

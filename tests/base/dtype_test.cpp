@@ -31,14 +31,37 @@ TEST_SUITE("base/dtype") {
     CHECK(to_bf16(std::numeric_limits<float>::max()).bits == 0x7f80);
   }
 
-  TEST_CASE("f16_to_f32: zero, one, the smallest denormal, the largest number, infinity, NaN") {
-    CHECK(f16_to_f32(0x0000) == 0.0f);
-    CHECK(std::signbit(f16_to_f32(0x8000)));
-    CHECK(f16_to_f32(0x3c00) == 1.0f);
-    CHECK(f16_to_f32(0x0001) == 0x1p-24f);
-    CHECK(f16_to_f32(0x7bff) == 65504.0f);
-    CHECK(std::isinf(f16_to_f32(0x7c00)));
-    CHECK(std::isnan(f16_to_f32(0x7e00)));
+  TEST_CASE("to_f32 of f16: zero, one, the smallest denormal, the largest number, infinity, NaN") {
+    CHECK(to_f32(F16{0x0000}) == 0.0f);
+    CHECK(std::signbit(to_f32(F16{0x8000})));
+    CHECK(to_f32(F16{0x3c00}) == 1.0f);
+    CHECK(to_f32(F16{0x0001}) == 0x1p-24f);
+    CHECK(to_f32(F16{0x7bff}) == kF16Max);
+    CHECK(std::isinf(to_f32(F16{0x7c00})));
+    CHECK(std::isnan(to_f32(F16{0x7e00})));
+  }
+
+  TEST_CASE("to_f16: every number comes back, what is between two goes to the nearest, a tie to the even one") {
+    for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {
+      const F16 x{static_cast<std::uint16_t>(bits)}, next{static_cast<std::uint16_t>(bits + 1)};
+      const F16 negative{static_cast<std::uint16_t>(bits | 0x8000)};
+      REQUIRE(to_f16(to_f32(x)) == x);
+      REQUIRE(to_f16(to_f32(negative)) == negative);
+      if (bits == 0x7bff) continue;
+      const float middle = (to_f32(x) + to_f32(next)) / 2;
+      REQUIRE(to_f16(middle) == (bits % 2 == 0 ? x : next));
+      REQUIRE(to_f16(std::nextafter(middle, 0.0f)) == x);
+      REQUIRE(to_f16(std::nextafter(middle, kF16Max)) == next);
+    }
+  }
+
+  TEST_CASE("to_f16: beyond the largest number is the largest, NaN stays one") {
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const float large : {65519.0f, 65520.0f, 1e30f, infinity}) {
+      CHECK(to_f16(large).bits == 0x7bff);
+      CHECK(to_f16(-large).bits == 0xfbff);
+    }
+    CHECK(std::isnan(to_f32(to_f16(std::numeric_limits<float>::quiet_NaN()))));
   }
 
   TEST_CASE("parse_dtype: reads what to_string writes and nothing else") {

@@ -98,6 +98,7 @@ TEST_SUITE("e2e/concurrency") {
   TEST_CASE("32 mixed requests on a short KV cache, preempted, in two processes with bf16 compute, do as well") {
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
+    topology.model = model_path("storyteller-llama").string();
     topology.compute = "bf16";
     topology.max_batch_tokens = 64;
     // One full context and little more: what runs together has to give way to each other.

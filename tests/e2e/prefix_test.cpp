@@ -74,6 +74,7 @@ TEST_SUITE("e2e/prefix") {
   TEST_CASE("a repeated prompt is found on two processes in bf16, and gives the same bits") {
     TopologyText topology;
     topology.stages = {{"0-2", "head/cpu:0"}, {"3-5", "spawn/cpu:0"}};
+    topology.model = model_path("storyteller-llama").string();
     topology.compute = "bf16";
     topology.max_batch_tokens = 40;
     check_reuse(topology);

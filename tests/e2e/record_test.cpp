@@ -240,6 +240,7 @@ TEST_SUITE("e2e/record") {
       stop(engine);
     }
     topology.record_path.clear();
+    topology.model = model_path("storyteller-llama").string();
     topology.compute = "bf16";
     EngineUnderTest engine(topology);
     const Replay replayed = replay(path, engine, {"--speed", "max", "--verify"});

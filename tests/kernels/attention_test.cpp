@@ -75,7 +75,7 @@ TEST_SUITE("kernels/attention/attention") {
   TEST_CASE("store_kv: writes what the reference writes and nothing else") {
     SplitMix64 random(1);
     for (const Heads& heads : kHeads) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
+      for (DType dtype : {DType::kF32, DType::kF16}) {
         const Sequence sequence(random, 21, heads);
         const std::vector<BlockId> blocks = random_blocks(random, 7, 9);
         const AttentionEntry entry{5, 21, blocks};
@@ -91,10 +91,39 @@ TEST_SUITE("kernels/attention/attention") {
     }
   }
 
+  TEST_CASE("store_kv: f16 of ties, denormals, numbers out of range, infinities, NaN and random bits, on every path") {
+    SplitMix64 random(9);
+    const Heads heads{1, 1, 67};
+    Sequence sequence(random, 64, heads);
+    for (float& value : sequence.keys.storage) value = std::bit_cast<float>(static_cast<std::uint32_t>(random.next()));
+    // As many again of exponents that f16 has.
+    for (float& value : sequence.values.storage) {
+      const auto bits = static_cast<std::uint32_t>(random.next());
+      value = std::bit_cast<float>((bits & 0x80ffffffu) | (48u + (bits >> 24) % 16u) << 24);
+    }
+    const std::uint32_t special[] = {0x3f801000u, 0x3f803000u, 0x3f801001u, 0x477fe000u, 0x477fefffu, 0x477ff000u,
+                                     0x7f7fffffu, 0x7f800000u, 0xff800000u, 0x7f800001u, 0xffc00000u, 0x38800000u,
+                                     0x387fffffu, 0x33800000u, 0x33000000u, 0x33000001u, 0x80000001u, 0x80000000u};
+    for (std::size_t i = 0; i < std::size(special); ++i) {
+      sequence.keys.storage[i] = sequence.values.storage[i] = std::bit_cast<float>(special[i]);
+    }
+    const std::vector<BlockId> blocks = random_blocks(random, 4, 4);
+    const AttentionEntry entry{0, 64, blocks};
+    const Cache reference(DType::kF16, 4, 16, heads);
+    store_kv_reference({&entry, 1}, sequence.keys, sequence.values, reference.view);
+    for (const CpuContext& context : test::serial_contexts()) {
+      INFO(test::name_of(context));
+      const Cache cache(DType::kF16, 4, 16, heads);
+      store_kv(context, {&entry, 1}, sequence.keys, sequence.values, cache.view);
+      CHECK(std::memcmp(cache.keys.data(), reference.keys.data(), cache.keys.size() * 4) == 0);
+      CHECK(std::memcmp(cache.values.data(), reference.values.data(), cache.values.size() * 4) == 0);
+    }
+  }
+
   TEST_CASE("paged_attention: agrees with the reference for lengths around the edges of blocks and tiles") {
     SplitMix64 random(2);
     for (const Heads& heads : kHeads) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
+      for (DType dtype : {DType::kF32, DType::kF16}) {
         for (std::size_t tokens : {1, 2, 15, 16, 17, 63, 64, 65, 131}) {
           const Sequence sequence(random, tokens, heads);
           const std::size_t count = std::min<std::size_t>(tokens, 3);
@@ -140,7 +169,7 @@ TEST_SUITE("kernels/attention/attention") {
   TEST_CASE("paged_attention: any chunking, one token at a time included, gives the bits of one chunk") {
     SplitMix64 random(4);
     for (const Heads& heads : {Heads{2, 2, 20}, Heads{1, 3, 64}}) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
+      for (DType dtype : {DType::kF32, DType::kF16}) {
         const Sequence sequence(random, 139, heads);
         for (const CpuContext& context : test::contexts()) {
           const Matrix<float> whole = run_alone(context, sequence, dtype, heads);
@@ -166,12 +195,12 @@ TEST_SUITE("kernels/attention/attention") {
     const Heads heads{2, 2, 24};
     const Sequence sequence(random, 150, heads);
     for (const CpuContext& context : test::serial_contexts()) {
-      const Matrix<float> whole = run_alone(context, sequence, DType::kBF16, heads);
+      const Matrix<float> whole = run_alone(context, sequence, DType::kF16, heads);
       for (std::size_t block_tokens : {1, 3, 8, 17, 32, 48, 64, 200}) {
         INFO(test::name_of(context) << ", blocks of " << block_tokens);
         const std::size_t needed = blocks_for(150, block_tokens);
         const std::vector<BlockId> blocks = random_blocks(random, needed, needed + 2);
-        const Cache cache(DType::kBF16, needed + 2, block_tokens, heads);
+        const Cache cache(DType::kF16, needed + 2, block_tokens, heads);
         Matrix<float> out(150, whole.view.columns);
         run_chunk(context, sequence, 0, 150, blocks, cache.view, scale_of(heads), out);
         CHECK(out == whole);

@@ -21,13 +21,12 @@ struct Cache {
   std::vector<float> rows;
   LatentCacheView view;
 
-  Cache(DType dtype, std::size_t num_blocks, std::size_t block_tokens, const Shape& shape) {
-    view.layout = {.dtype = dtype,
-                   .num_blocks = num_blocks,
+  Cache(std::size_t num_blocks, std::size_t block_tokens, const Shape& shape) {
+    view.layout = {.num_blocks = num_blocks,
                    .block_tokens = block_tokens,
                    .latent_dim = shape.latent_dim,
                    .rope_dim = shape.rope_dim};
-    rows.assign((view.layout.array_bytes() + 3) / 4, NAN);
+    rows.assign(view.layout.array_bytes() / sizeof(float), NAN);
     view.rows = rows.data();
   }
 };
@@ -67,12 +66,11 @@ void run_chunk(const CpuContext& context, const Tokens& tokens, std::size_t firs
 }
 
 // Tokens [first, first + count) as one sequence in one chunk, on one thread, in a cache of its own.
-Matrix<float> run_alone(const CpuContext& context, const Tokens& tokens, std::size_t first, std::size_t count,
-                        DType dtype) {
+Matrix<float> run_alone(const CpuContext& context, const Tokens& tokens, std::size_t first, std::size_t count) {
   const std::size_t num_blocks = blocks_for(count, 16);
   std::vector<BlockId> blocks;
   for (std::size_t i = 0; i < num_blocks; ++i) blocks.push_back({static_cast<std::uint32_t>(i)});
-  const Cache cache(dtype, num_blocks, 16, tokens.shape);
+  const Cache cache(num_blocks, 16, tokens.shape);
   const CpuContext serial{.path = context.path, .pool = nullptr};
   const AttentionEntry entry{0, static_cast<std::uint32_t>(count), blocks};
   Matrix<float> out(count, tokens.shape.num_heads * tokens.shape.latent_dim);
@@ -89,25 +87,23 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
   TEST_CASE("store_latent: writes what the reference writes and nothing else, load_latent: reads it back") {
     SplitMix64 random(1);
     for (const Shape& shape : kShapes) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
-        const Tokens tokens(random, 21, shape);
-        const std::vector<BlockId> blocks = random_blocks(random, 7, 9);
-        const AttentionEntry entry{5, 21, blocks};
-        const Cache reference(dtype, 9, 4, shape);
-        store_latent_reference({&entry, 1}, tokens.rows, reference.view);
-        for (const CpuContext& context : test::contexts()) {
-          const Cache cache(dtype, 9, 4, shape);
-          store_latent(context, {&entry, 1}, tokens.rows, cache.view);
-          CHECK(std::memcmp(cache.rows.data(), reference.rows.data(), cache.rows.size() * 4) == 0);
-        }
-        for (const CpuContext& context : test::contexts()) {
-          Matrix<float> loaded(17, tokens.rows.view.columns);
-          load_latent(context, {9, 17, blocks}, reference.view, loaded);
-          for (std::size_t t = 0; t < 17; ++t) {
-            for (std::size_t i = 0; i < loaded.view.columns; ++i) {
-              const float stored = tokens.rows.view.row(4 + t)[i];
-              CHECK(loaded.view.row(t)[i] == (dtype == DType::kF32 ? stored : to_f32(to_bf16(stored))));
-            }
+      const Tokens tokens(random, 21, shape);
+      const std::vector<BlockId> blocks = random_blocks(random, 7, 9);
+      const AttentionEntry entry{5, 21, blocks};
+      const Cache reference(9, 4, shape);
+      store_latent_reference({&entry, 1}, tokens.rows, reference.view);
+      for (const CpuContext& context : test::contexts()) {
+        const Cache cache(9, 4, shape);
+        store_latent(context, {&entry, 1}, tokens.rows, cache.view);
+        CHECK(std::memcmp(cache.rows.data(), reference.rows.data(), cache.rows.size() * 4) == 0);
+      }
+      for (const CpuContext& context : test::contexts()) {
+        Matrix<float> loaded(17, tokens.rows.view.columns);
+        load_latent(context, {9, 17, blocks}, reference.view, loaded);
+        for (std::size_t t = 0; t < 17; ++t) {
+          for (std::size_t i = 0; i < loaded.view.columns; ++i) {
+            const float stored = tokens.rows.view.row(4 + t)[i];
+            CHECK(loaded.view.row(t)[i] == stored);
           }
         }
       }
@@ -117,25 +113,23 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
   TEST_CASE("latent_attention: agrees with the reference for lengths around the edges of blocks and tiles") {
     SplitMix64 random(2);
     for (const Shape& shape : kShapes) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
-        for (std::size_t length : {1, 2, 15, 16, 17, 63, 64, 65, 131}) {
-          const Tokens tokens(random, length, shape);
-          const std::size_t count = std::min<std::size_t>(length, 3);
-          const std::size_t first = length - count;
-          const std::vector<BlockId> blocks = random_blocks(random, blocks_for(length, 16), 11);
-          const Cache cache(dtype, 11, 16, shape);
-          const AttentionEntry all{0, static_cast<std::uint32_t>(length), blocks};
-          store_latent_reference({&all, 1}, tokens.rows, cache.view);
-          const AttentionEntry entry{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count), blocks};
-          Matrix<float> reference(count, shape.num_heads * shape.latent_dim);
-          latent_attention_reference({&entry, 1}, tokens.queries(first, count), cache.view, scale_of(shape),
-                                     reference.view);
-          for (const CpuContext& context : test::serial_contexts()) {
-            INFO(test::name_of(context) << ", " << length << " tokens, latent " << shape.latent_dim);
-            Matrix<float> out(count, shape.num_heads * shape.latent_dim);
-            latent_attention(context, {&entry, 1}, tokens.queries(first, count), cache.view, scale_of(shape), out.view);
-            CHECK(test::worst_ratio(out, reference, 2e-5, 0) <= 1.0);
-          }
+      for (std::size_t length : {1, 2, 15, 16, 17, 63, 64, 65, 131}) {
+        const Tokens tokens(random, length, shape);
+        const std::size_t count = std::min<std::size_t>(length, 3);
+        const std::size_t first = length - count;
+        const std::vector<BlockId> blocks = random_blocks(random, blocks_for(length, 16), 11);
+        const Cache cache(11, 16, shape);
+        const AttentionEntry all{0, static_cast<std::uint32_t>(length), blocks};
+        store_latent_reference({&all, 1}, tokens.rows, cache.view);
+        const AttentionEntry entry{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count), blocks};
+        Matrix<float> reference(count, shape.num_heads * shape.latent_dim);
+        latent_attention_reference({&entry, 1}, tokens.queries(first, count), cache.view, scale_of(shape),
+                                   reference.view);
+        for (const CpuContext& context : test::serial_contexts()) {
+          INFO(test::name_of(context) << ", " << length << " tokens, latent " << shape.latent_dim);
+          Matrix<float> out(count, shape.num_heads * shape.latent_dim);
+          latent_attention(context, {&entry, 1}, tokens.queries(first, count), cache.view, scale_of(shape), out.view);
+          CHECK(test::worst_ratio(out, reference, 2e-5, 0) <= 1.0);
         }
       }
     }
@@ -146,7 +140,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
     const Shape shape{5, 48, 16};
     const Tokens tokens(random, 100, shape);
     const std::vector<BlockId> blocks = random_blocks(random, 7, 7);
-    const Cache cache(DType::kF32, 7, 16, shape);
+    const Cache cache(7, 16, shape);
     const AttentionEntry entry{0, 100, blocks};
     store_latent_reference({&entry, 1}, tokens.rows, cache.view);
     Matrix<float> reference = tokens.output();
@@ -162,22 +156,20 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
   TEST_CASE("latent_attention: any chunking, one token at a time included, gives the bits of one chunk") {
     SplitMix64 random(4);
     for (const Shape& shape : {Shape{4, 64, 32}, Shape{9, 20, 12}}) {
-      for (DType dtype : {DType::kF32, DType::kBF16}) {
-        const Tokens tokens(random, 139, shape);
-        for (const CpuContext& context : test::contexts()) {
-          const Matrix<float> whole = run_alone(context, tokens, 0, 139, dtype);
-          for (std::size_t longest : {1, 7, 16, 50}) {
-            INFO(test::name_of(context) << ", chunks up to " << longest << ", latent " << shape.latent_dim);
-            const std::vector<BlockId> blocks = random_blocks(random, 9, 12);
-            const Cache cache(dtype, 12, 16, shape);
-            const Matrix<float> out = tokens.output();
-            for (std::size_t first = 0; first < 139;) {
-              const std::size_t count = std::min<std::size_t>(1 + random.below(longest), 139 - first);
-              run_chunk(context, tokens, first, count, blocks, cache.view, out);
-              first += count;
-            }
-            CHECK(out == whole);
+      const Tokens tokens(random, 139, shape);
+      for (const CpuContext& context : test::contexts()) {
+        const Matrix<float> whole = run_alone(context, tokens, 0, 139);
+        for (std::size_t longest : {1, 7, 16, 50}) {
+          INFO(test::name_of(context) << ", chunks up to " << longest << ", latent " << shape.latent_dim);
+          const std::vector<BlockId> blocks = random_blocks(random, 9, 12);
+          const Cache cache(12, 16, shape);
+          const Matrix<float> out = tokens.output();
+          for (std::size_t first = 0; first < 139;) {
+            const std::size_t count = std::min<std::size_t>(1 + random.below(longest), 139 - first);
+            run_chunk(context, tokens, first, count, blocks, cache.view, out);
+            first += count;
           }
+          CHECK(out == whole);
         }
       }
     }
@@ -187,12 +179,12 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
     SplitMix64 random(5);
     const Tokens tokens(random, 150, {4, 24, 8});
     for (const CpuContext& context : test::serial_contexts()) {
-      const Matrix<float> whole = run_alone(context, tokens, 0, 150, DType::kBF16);
+      const Matrix<float> whole = run_alone(context, tokens, 0, 150);
       for (std::size_t block_tokens : {1, 3, 8, 17, 32, 64, 200}) {
         INFO(test::name_of(context) << ", blocks of " << block_tokens);
         const std::size_t needed = blocks_for(150, block_tokens);
         const std::vector<BlockId> blocks = random_blocks(random, needed, needed + 2);
-        const Cache cache(DType::kBF16, needed + 2, block_tokens, tokens.shape);
+        const Cache cache(needed + 2, block_tokens, tokens.shape);
         const Matrix<float> out = tokens.output();
         run_chunk(context, tokens, 0, 150, blocks, cache.view, out);
         CHECK(out == whole);
@@ -214,7 +206,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
     }
     for (const CpuContext& context : test::contexts()) {
       INFO(test::name_of(context));
-      const Cache cache(DType::kF32, 40, 16, tokens.shape);
+      const Cache cache(40, 16, tokens.shape);
       const Matrix<float> out = tokens.output();
 
       store_latent(context, entries, tokens.rows, cache.view);
@@ -222,7 +214,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
 
       std::size_t row = 0;
       for (std::size_t length : lengths) {
-        const Matrix<float> alone = run_alone(context, tokens, row, length, DType::kF32);
+        const Matrix<float> alone = run_alone(context, tokens, row, length);
         CHECK(std::equal(alone.storage.begin(), alone.storage.end(), out.view.row(row)));
         row += length;
       }
@@ -234,7 +226,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
     const Tokens tokens(random, 70, {17, 40, 8});
     for (const CpuContext& context : test::serial_contexts()) {
       const std::vector<BlockId> blocks = random_blocks(random, 5, 5);
-      const Cache cache(DType::kBF16, 5, 16, tokens.shape);
+      const Cache cache(5, 16, tokens.shape);
       const Matrix<float> all = tokens.output();
       run_chunk(context, tokens, 0, 70, blocks, cache.view, all);
       const AttentionEntry entry{0, 70, blocks};
@@ -258,7 +250,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
     Tokens tokens(random, 20, {3, 16, 4});
     for (std::size_t i = 0; i < 16; ++i) tokens.rows.view.row(19)[i] = INFINITY;
     for (const CpuContext& context : test::serial_contexts()) {
-      const Matrix<float> out = run_alone(context, tokens, 0, 20, DType::kF32);
+      const Matrix<float> out = run_alone(context, tokens, 0, 20);
       for (std::size_t t = 0; t < 19; ++t) CHECK(std::isfinite(out.view.row(t)[0]));
       CHECK_FALSE(std::isfinite(out.view.row(19)[0]));
     }
@@ -267,7 +259,7 @@ TEST_SUITE("kernels/latent_attention/latent_attention") {
   TEST_CASE("latent_attention: no entries and entries without tokens are no work") {
     SplitMix64 random(9);
     const Tokens none(random, 0, {2, 8, 4});
-    const Cache cache(DType::kF32, 1, 16, none.shape);
+    const Cache cache(1, 16, none.shape);
     const AttentionEntry empty{0, 0, {}};
     for (const CpuContext& context : test::contexts()) {
       store_latent(context, {}, none.rows, cache.view);

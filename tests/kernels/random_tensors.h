@@ -89,12 +89,6 @@ inline Matrix<float> random_matrix(SplitMix64& random, std::size_t rows, std::si
   return matrix;
 }
 
-inline Matrix<BF16> rounded(const Matrix<float>& from) {
-  Matrix<BF16> matrix(from.view.rows, from.view.columns, from.view.row_stride - from.view.columns);
-  for (std::size_t i = 0; i < from.storage.size(); ++i) matrix.storage[i] = to_bf16(from.storage[i]);
-  return matrix;
-}
-
 // Weights as in a mapped file: at an address that is aligned to 2 bytes and no more.
 struct Weights {
   std::vector<std::byte> storage;

@@ -206,7 +206,7 @@ TEST_SUITE("pipeline/model/architectures") {
     CHECK(names_of_layer(config, 3).contains("model.layers.3.mlp.gate_proj.weight"));
   }
 
-  TEST_CASE("deepseek-v3 as published: 671 billion weights, 1,152 bytes of cache for a token and layer") {
+  TEST_CASE("deepseek-v3 as published: 671 billion weights, 2,304 bytes of cache for a token and layer") {
     const ModelConfig config = *parse_model_config(test::kDeepSeekV3Config);
     std::uint64_t elements = 0;
     std::size_t tensors = 0;
@@ -216,7 +216,7 @@ TEST_SUITE("pipeline/model/architectures") {
     });
     CHECK(elements == 671'026'419'200);
     CHECK(tensors > 58 * 256 * 3);
-    CHECK(kv_bytes_per_token_per_layer(config, DType::kBF16) == (512 + 64) * 2);
+    CHECK(kv_bytes_per_token_per_layer(config, DType::kBF16) == (512 + 64) * 4);
     CHECK(check_shard(config, {7, 8}).ok());
     CHECK(check_shard(config, {7, 8, ExpertSplit::kByExpert}).ok());
   }

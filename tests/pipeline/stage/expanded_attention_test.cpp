@@ -38,18 +38,17 @@ struct Sequence {
   Matrix<float> queries;
   kernels::test::Weights up;
 
-  Sequence(SplitMix64& random, const AttentionConfig& of, DType dtype, std::uint32_t first, std::uint32_t tokens)
+  Sequence(SplitMix64& random, const AttentionConfig& of, std::uint32_t first, std::uint32_t tokens)
       : config(of),
         blocks(kernels::test::random_blocks(random, kernels::test::blocks_for(first + tokens, kBlockTokens),
                                             num_blocks(first + tokens))),
         entry{first, tokens, blocks},
-        cache{.layout = {dtype, num_blocks(first + tokens), kBlockTokens, of.latent.kv_lora_rank,
-                         of.latent.qk_rope_head_dim}},
+        cache{.layout = {num_blocks(first + tokens), kBlockTokens, of.latent.kv_lora_rank, of.latent.qk_rope_head_dim}},
         queries(kernels::test::random_matrix(random, tokens, of.num_attention_heads * of.latent.qk_head_dim(), 0, 2)),
         up(random, DType::kBF16,
            of.num_attention_heads * std::size_t{of.latent.qk_nope_head_dim + of.latent.v_head_dim},
            of.latent.kv_lora_rank, 0.4f) {
-    rows.assign((cache.layout.array_bytes() + 3) / 4, NAN);
+    rows.assign(cache.layout.array_bytes() / sizeof(float), NAN);
     cache.rows = rows.data();
     const AttentionEntry all{0, first + tokens, blocks};
     store_latent_reference({&all, 1}, kernels::test::random_matrix(random, first + tokens, of.latent.cached_dim()),
@@ -105,15 +104,13 @@ TEST_SUITE("pipeline/stage/expanded_attention") {
   TEST_CASE("it gives what the absorbed form gives, for lengths around the edges of its pieces and of blocks") {
     SplitMix64 random(1);
     for (const LatentConfig& latent : kLatents) {
-      for (const DType dtype : {DType::kF32, DType::kBF16}) {
-        for (const auto& [first, tokens] : {std::pair{0u, 1u}, {0u, 77u}, {63u, 66u}, {200u, 56u}, {250u, 300u}}) {
-          const Sequence sequence(random, latent_config(3, latent), dtype, first, tokens);
-          const ExpandedAttention attention = attention_for(sequence);
-          for (const CpuContext& context : kernels::test::contexts()) {
-            INFO(kernels::test::name_of(context) << ", " << tokens << " tokens from " << first);
-            const Matrix<float> expanded = sequence.expanded(context, attention);
-            CHECK(kernels::test::worst_ratio(sequence.absorbed(context), expanded, 5e-5, 1e-5) <= 1.0);
-          }
+      for (const auto& [first, tokens] : {std::pair{0u, 1u}, {0u, 77u}, {63u, 66u}, {200u, 56u}, {250u, 300u}}) {
+        const Sequence sequence(random, latent_config(3, latent), first, tokens);
+        const ExpandedAttention attention = attention_for(sequence);
+        for (const CpuContext& context : kernels::test::contexts()) {
+          INFO(kernels::test::name_of(context) << ", " << tokens << " tokens from " << first);
+          const Matrix<float> expanded = sequence.expanded(context, attention);
+          CHECK(kernels::test::worst_ratio(sequence.absorbed(context), expanded, 5e-5, 1e-5) <= 1.0);
         }
       }
     }
@@ -122,7 +119,7 @@ TEST_SUITE("pipeline/stage/expanded_attention") {
   TEST_CASE("nothing of another sequence, or of another head, is left in its scratch") {
     SplitMix64 random(2);
     const AttentionConfig config = latent_config(2, kLatents[1]);
-    const Sequence sequence(random, config, DType::kBF16, 5, 60), longer(random, config, DType::kBF16, 0, 400);
+    const Sequence sequence(random, config, 5, 60), longer(random, config, 0, 400);
     const ExpandedAttention used = attention_for(longer), fresh = attention_for(sequence);
     const CpuContext context = kernels::test::serial_contexts().back();
     longer.expanded(context, used);

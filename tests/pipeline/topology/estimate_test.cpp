@@ -36,7 +36,7 @@ ReplicaEstimate estimate_of(const std::string& file, const MachineSpeed& speed,
 }
 
 MachineSpeed free_machine() {
-  return {kFree, kFree, kFree, kFree, kFree, 0, kFree};
+  return {kFree, kFree, kFree, kFree, 0, kFree};
 }
 
 TEST_SUITE("pipeline/topology/estimate") {
@@ -72,9 +72,9 @@ TEST_SUITE("pipeline/topology/estimate") {
 
     const ReplicaEstimate threads = estimate_of("two-stages.toml", speed, {"stage.0.threads=4"});
     CHECK(threads.stages[0].decode.step_ns == 2 * 16 * 3 * kLayerElements / 4);
-    speed.flop_per_us_mixed = 2'000;
-    const ReplicaEstimate mixed = estimate_of("two-stages.toml", speed, {"model.compute=f32"});
-    CHECK(mixed.stages[0].decode.step_ns == 16 * 3 * kLayerElements);
+    speed.flop_per_us_f32 = 2'000;
+    const ReplicaEstimate f32 = estimate_of("two-stages.toml", speed, {"model.dtype=f32", "model.compute=f32"});
+    CHECK(f32.stages[0].decode.step_ns == 16 * 3 * kLayerElements);
   }
 
   TEST_CASE("estimate: of a mixture it reads the experts that are hit, and computes with those that are chosen") {

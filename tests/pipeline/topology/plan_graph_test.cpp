@@ -42,7 +42,7 @@ TEST_SUITE("pipeline/topology/plan_graph") {
       "ingress";
       "tokenizer";
       "responder";
-      "batcher" [label="batcher\n7281 blocks"];
+      "batcher" [label="batcher\n3640 blocks"];
       "stage 0" [label="stage 0\nlayers 0-2\ncpu:0, 1 thread\nweights 5.0 MiB\nKV cache 63.9 MiB"];
     }
   }
@@ -96,7 +96,7 @@ TEST_SUITE("pipeline/topology/plan_graph") {
     CHECK(json["model"]["attention"] == "latent");
     CHECK(json["model"]["mixture_layers"] == 5);
     CHECK(json["model"]["experts_per_token"] == 4);
-    CHECK(json["model"]["kv_bytes_per_token_and_layer"] == 2 * (64 + 32));
+    CHECK(json["model"]["kv_bytes_per_token_and_layer"] == 4 * (64 + 32));
     const auto& replica = json["replicas"][0];
     CHECK(replica["pipeline_depth"] == 2);
     CHECK(replica["stages"].size() == 4);

@@ -239,9 +239,9 @@ TEST_SUITE("pipeline/topology/plan") {
     // A share of 671 billion parameters of two bytes; what ranks do not share out adds some 0.6 percent.
     CHECK(rank.weights_bytes > 671'026'419'200ull / 8 * 30 / 61 * 2);
     CHECK(rank.weights_bytes < 671'026'419'200ull / 8 * 32 / 61 * 2);
-    // 512 + 64 elements for each token and layer on every rank, of which one device has sixteen here.
-    CHECK(rank.kv_cache_bytes == std::uint64_t{plan->replicas[0].num_blocks} * 16 * 30 * 576 * 2);
-    CHECK(plan->replicas[0].num_blocks == (std::uint64_t{8} << 30) / (std::uint64_t{8} * 16 * 61 * 576 * 2));
+    // 512 + 64 elements of four bytes for each token and layer on every rank, of which one device has sixteen here.
+    CHECK(rank.kv_cache_bytes == std::uint64_t{plan->replicas[0].num_blocks} * 16 * 30 * 576 * 4);
+    CHECK(plan->replicas[0].num_blocks == (std::uint64_t{8} << 30) / (std::uint64_t{8} * 16 * 61 * 576 * 4));
     const std::string text = render_plan(*plan);
     CHECK(text.find("\nlayers    latent attention, 128 heads, of a token 512 + 64 elements cached\n") !=
           std::string::npos);
@@ -361,7 +361,7 @@ layers    latent attention, 4 heads, of a token 64 + 32 elements cached
 compute   bf16, weights bf16, kernels auto
 ingress   tcp://127.0.0.1:5555, 64 requests at a time
 batcher   32 sequences, 512 tokens a micro-batch, 2 micro-batches in flight
-KV cache  7281 blocks of 16 tokens: 116496 tokens
+KV cache  3640 blocks of 16 tokens: 58240 tokens
 metrics   http://127.0.0.1:9464
 
 stage  layers  rank         worker   threads  weights  KV cache
@@ -373,10 +373,10 @@ head  cpu:0   head, stage-1  0, 1    2        10.7 MiB  127.9 MiB
 
 estimated, to compare cuts (see docs/TOPOLOGY.md for what is not in it):
 stage  decode of     step    bubble  prefill of  step      bubble
-0      16 sequences  504 us  41.0 %  512 tokens  16.13 ms  0.0 %
-1      16 sequences  854 us  0.0 %   512 tokens  14.38 ms  10.8 %
+0      16 sequences  355 us  41.0 %  512 tokens  11.36 ms  0.0 %
+1      16 sequences  602 us  0.0 %   512 tokens  10.13 ms  10.8 %
      decode          imbalance  prefill         imbalance
-all  18721 tokens/s  25.7 %     31733 tokens/s  5.7 %
+all  26573 tokens/s  25.7 %     45040 tokens/s  5.7 %
 
 link                     travels  messages  bytes
 ingress    -> tokenizer  inproc   64        64.0 MiB

@@ -242,13 +242,12 @@ stage = [ { layers = "0", ranks = ["head/cpu:0"] }, { layers = "1", ranks = ["sp
   }
 
   TEST_CASE("parse_topology: what the design knows and the engine does not do is refused plainly") {
-    check_all(
-        {{"ranks = ['head/cuda:0']\n",
-          "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
-         {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
-         {"[responder]\nhost = 'a'\n",
-          "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"}},
-        error_with);
+    check_all({{"ranks = ['head/cuda:0']\n",
+                "t.toml:5:10: [[stage]] ranks has 'head/cuda:0': CUDA devices are not supported yet"},
+               {"[tokenizer]\ncount = 2\n", "t.toml:6:9: [tokenizer] count is 2: more than one is not supported yet"},
+               {"[responder]\nhost = 'a'\n",
+                "t.toml:6:8: [responder] host is 'a': any place but 'head' is not supported yet"}},
+              error_with);
     CHECK(error_of("[model]\npath='m'\ndtype='int8'\n") == "t.toml:3:7: [model] dtype 'int8' is not supported yet");
   }
 
