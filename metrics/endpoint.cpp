@@ -55,7 +55,7 @@ Result<std::shared_ptr<Endpoint>> Endpoint::start(const std::string& bind) {
       is_bracketed ? host.substr(1, host.size() - 2) : host, port,
       {{"/metrics", {"text/plain; version=0.0.4; charset=utf-8", [&p = *parts] { return p.text_of(metrics_text); }}},
        {"/status", {"application/json", [&p = *parts] { return p.text_of(status_text); }}}});
-  if (!server) return Error{server.error().code, server.error().message + " for metrics (" + bind + ")"};
+  if (!server) return Error{server.error().code, "cannot bind " + bind + " for metrics: " + server.error().message};
   parts->server = *std::move(server);
   parts->url = std::string(kScheme) + host + ":" + std::to_string(parts->server->port()) + "/metrics";
   return std::shared_ptr<Endpoint>(new Endpoint(std::move(parts)));

@@ -5,7 +5,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <exception>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -136,12 +135,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& host, s
     auto parts = std::make_unique<Parts>(std::move(pages), limits);
     beast::error_code error;
     const auto endpoints = tcp::resolver(parts->io).resolve(host, std::to_string(port), error);
-    if (error) return Error{ErrorCode::kNotFound, "no address for the host '" + host + "': " + error.message()};
+    if (error) return Error{ErrorCode::kNotFound, error.message()};
     parts->listen(endpoints.begin()->endpoint());
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(parts)));
-  } catch (const std::exception& exception) {
-    return Error{ErrorCode::kAddressInUse,
-                 "cannot bind " + host + ":" + std::to_string(port) + ": " + exception.what()};
+  } catch (const boost::system::system_error& exception) {
+    return Error{ErrorCode::kAddressInUse, exception.code().message()};
   }
 }
 

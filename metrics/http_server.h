@@ -4,6 +4,7 @@
 // Limits:  connections at a time (further ones wait in the kernel's queue), bytes of a request, time from connection
 //          to answer. One answer a connection.
 // Errors:  start(): kAddressInUse where the address cannot be bound, kNotFound for a host that has no address.
+//          Sentences are only the reason: whoever asks knows for what.
 #pragma once
 
 #include <functional>

@@ -116,9 +116,7 @@ TEST_SUITE("e2e/bad_topology") {
     TemporaryFolder folder;
     const std::string tables = "[ingress]\nbind = \"tcp://127.0.0.1:*\"\n" + kStage + "[metrics]\nbind = ";
     const Refusal refusal = run({"serve", folder.write("taken.toml", topology_with(tables + "\"" + bind + "\"\n"))});
-    check_sentence(refusal, 1,
-                   "address_in_use: cannot bind " + bind +
-                       " for metrics: another program has it, or it is no address of this machine");
+    check_sentence(refusal, 1, "address_in_use: cannot bind " + bind + " for metrics: Address already in use");
     Program without({"serve", "--log-level", "warn", folder.write("off.toml", topology_with(tables + "\"off\"\n"))});
     CHECK(without.next_line()->starts_with("ingress "));
     CHECK(without.next_line() == "ready");

@@ -33,7 +33,7 @@ std::unique_ptr<HttpServer> one_page(const HttpServerLimits& limits = {}) {
 }
 
 TEST_SUITE("metrics/http_server") {
-  TEST_CASE("a page is made anew for each GET, whatever its query; other methods and paths are refused") {
+  TEST_CASE("a page is made anew for each GET, whatever its query, other methods and paths are refused") {
     const auto server = one_page();
     const std::string url = "http://127.0.0.1:" + port_of(*server);
     CHECK(test::http_get(url + "/page").body == "1");
