@@ -233,6 +233,7 @@ TEST_SUITE("e2e/record") {
     const TemporaryFolder folder;
     const std::string path = folder.path() / "a.rec";
     TopologyText topology;
+    topology.model = model_path("storyteller-llama").string();
     topology.record_path = path;
     {
       EngineUnderTest engine(topology);
@@ -240,7 +241,6 @@ TEST_SUITE("e2e/record") {
       stop(engine);
     }
     topology.record_path.clear();
-    topology.model = model_path("storyteller-llama").string();
     topology.compute = "bf16";
     EngineUnderTest engine(topology);
     const Replay replayed = replay(path, engine, {"--speed", "max", "--verify"});
