@@ -242,6 +242,7 @@ TEST_SUITE("e2e/protocol_attach") {
     Generate request = endless("a");
     request.credit_tokens = 1;
     owner.generate(request);
+    owner.wait_for_answer("a");
     std::vector<std::unique_ptr<Conversation>> others;
     for (int i = 0; i < 8; ++i) {
       others.push_back(std::make_unique<Conversation>(engine));

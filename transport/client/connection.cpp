@@ -1,12 +1,15 @@
 #include "transport/client/connection.h"
 
+#include <algorithm>
+
 #include "transport/codec/client_codec.h"
 
 namespace sluice::transport {
 
 namespace {
 
-const SteadyClock kClock;  // Has no state.
+const SteadyClock kClock;                                        // Has no state.
+constexpr Duration kAgainAfter = std::chrono::milliseconds(20);  // Hello to an engine that went away.
 
 SocketOptions socket_options(const DecodeLimits& limits) {
   SocketOptions options;
@@ -16,6 +19,8 @@ SocketOptions socket_options(const DecodeLimits& limits) {
   // A client may sit behind a slow network: a stopped engine shows after seconds, a dead one at once.
   options.heartbeat_interval = std::chrono::seconds(1);
   options.heartbeat_timeout = std::chrono::seconds(5);
+  // An immediate dealer drops what has come in and is not read yet when its connection ends.
+  options.immediate = false;
   return options;
 }
 
@@ -50,20 +55,25 @@ Result<ClientConnection> ClientConnection::open(const std::string& address, cons
   if (!context) return context.error();
   const ReceiveLimits limits{.max_frames = 1, .max_message_bytes = options.limits.message_bytes_max};
   const std::string target = options.server_key ? address_of_server(address, *options.server_key) : address;
-  auto socket = DealerSocket::connect(*context, target, socket_options(options.limits), limits);
-  if (!socket) return socket.error();
-  ClientConnection connection(*std::move(socket), options.limits);
-  if (const auto shaken = connection.shake_hands(options); !shaken) return shaken.error();
-  return connection;
+  const TimePoint until = after(kClock.now(), options.connect_timeout);
+  for (;;) {
+    auto socket = DealerSocket::connect(*context, target, socket_options(options.limits), limits);
+    if (!socket) return socket.error();
+    ClientConnection connection(*std::move(socket), options.limits);
+    const auto shaken = connection.shake_hands(options, until);
+    if (!shaken) return shaken.error();
+    if (*shaken) return connection;
+    // An engine that goes away before its Welcome may be restarting. A new socket: this one may still hold the Hello.
+    connection.poller_.clear();
+    connection.poller_.wait(kClock, std::min(until, after(kClock.now(), kAgainAfter)));
+  }
 }
 
-Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
-  const TimePoint until = after(kClock.now(), options.connect_timeout);
+Result<bool> ClientConnection::shake_hands(const ClientOptions& options, TimePoint until) {
   const Message hello = encode(ClientMessage(Hello{.client_name = options.client_name, .session = options.session}));
   bool is_sent = false;
   for (;;) {
-    // An engine that goes away before its Welcome may be restarting: say hello to the next one.
-    if (socket_.take_change() == DealerSocket::Change::kLost) is_sent = false;
+    const bool is_gone = socket_.take_change() == DealerSocket::Change::kLost;
     if (!socket_.refusal().empty()) {
       return Error{ErrorCode::kInvalidConfig,
                    "the engine at " + socket_.address() + " refuses us: " + socket_.refusal()};
@@ -74,6 +84,7 @@ Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
     if (received->has_value()) {
       if (auto* welcome = std::get_if<Welcome>(&**received)) {
         welcome_ = std::move(*welcome);
+        is_lost_ = is_gone;
         break;
       }
       if (auto* failed = std::get_if<Failed>(&**received)) return std::move(failed->error);
@@ -82,11 +93,12 @@ Result<void> ClientConnection::shake_hands(const ClientOptions& options) {
     if (kClock.now() >= until) {
       return Error{ErrorCode::kTransportLost, "no engine answers at " + socket_.address() + handshake_hint()};
     }
+    if (is_gone) return false;
     wait(until, !is_sent);
   }
   // The change to "established" came before the Welcome; from now on every change is a loss.
   if (socket_.take_change() == DealerSocket::Change::kLost) is_lost_ = true;
-  return {};
+  return true;
 }
 
 Result<void> ClientConnection::send(const ClientMessage& message) {

@@ -34,7 +34,8 @@ class ClientConnection {
  private:
   ClientConnection(DealerSocket socket, const DecodeLimits& limits) : socket_(std::move(socket)), limits_(limits) {}
 
-  Result<void> shake_hands(const ClientOptions& options);
+  // False: the engine went away before its Welcome.
+  Result<bool> shake_hands(const ClientOptions& options, TimePoint until);
   // What the socket has at once: a message, none, or the error that ends everything.
   Result<std::optional<ServerMessage>> take_message();
   void note_loss();

@@ -35,8 +35,13 @@ DealerSocket::Change DealerSocket::take_change() {
   Change change = Change::kNone;
   while (const auto event = monitor_.next()) {
     switch (event->kind) {
-      case ConnectionEvent::Kind::kEstablished: change = Change::kEstablished; break;
-      case ConnectionEvent::Kind::kDisconnected: change = Change::kLost; break;
+      case ConnectionEvent::Kind::kEstablished:
+        change = Change::kEstablished;
+        is_established_ = true;
+        break;
+      case ConnectionEvent::Kind::kDisconnected:
+        if (std::exchange(is_established_, false)) change = Change::kLost;
+        break;
       case ConnectionEvent::Kind::kRefused: refusal_ = "our key is not on its list"; break;
       case ConnectionEvent::Kind::kMismatched:
         refusal_ = is_encrypted_ ? "it takes no encrypted connections" : "it takes encrypted connections only";

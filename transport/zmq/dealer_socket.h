@@ -27,8 +27,8 @@ class DealerSocket {
   bool send(const Message& message);
   // The next message, or none.
   std::optional<Message> receive();
-  // The last thing that happened to the connection since the last call: established, lost, or none of both. In-process
-  // connections give no such events.
+  // The last thing that happened to the connection since the last call: established, lost after that, or none of both.
+  // In-process connections give no such events.
   enum class Change : std::uint8_t { kNone, kEstablished, kLost };
   Change take_change();
   // Why the other end will never take us, by the changes taken so far: our key is not on its list, or one of us
@@ -54,6 +54,7 @@ class DealerSocket {
   SocketMonitor monitor_;
   std::string address_;
   bool is_encrypted_ = false;
+  bool is_established_ = false;  // By the changes taken so far.
   ReceiveLimits limits_;
   std::uint64_t refused_ = 0;
   std::string refusal_;

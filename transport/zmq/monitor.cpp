@@ -16,8 +16,7 @@ namespace {
 // libzmq blocks its I/O thread when the monitor's pipe is full: far more than the connections that come and go between
 // two looks at it.
 constexpr int kMonitorHighWater = 100000;
-constexpr int kMaxReleaseTries = 20;
-constexpr long kReleaseWaitMs = 50;
+constexpr long kReleaseWaitMs = 1000;
 
 std::string next_address() {
   static std::atomic<std::uint64_t> counter{0};
@@ -42,7 +41,7 @@ Result<SocketMonitor> SocketMonitor::watch(const Socket& socket) {
   if (zmq_socket_monitor(socket.raw(), address.c_str(),
                          ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                             ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED) != 0) {
+                             ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_MONITOR_STOPPED) != 0) {
     return Error{ErrorCode::kInternal, std::string("cannot monitor a socket: ") + zmq_strerror(zmq_errno())};
   }
   SocketOptions options;
@@ -83,12 +82,24 @@ void SocketMonitor::stop() {
 void SocketMonitor::release() {
   if (zmq_unbind(watched_.get(), bound_.c_str()) != 0 || is_inproc(bound_)) return;
   // The listener is closed by an I/O thread, in microseconds; the bound is for a machine in trouble.
-  for (int tries = 0; tries < kMaxReleaseTries; ++tries) {
+  wait_for(ZMQ_EVENT_CLOSED, kReleaseWaitMs);
+}
+
+void SocketMonitor::close(Socket watched) {
+  SLUICE_CHECK(watched.raw_ == watched_);
+  watched_.reset();
+  watched.raw_.reset();
+  // However long: where events are not read, an I/O thread waits for it.
+  wait_for(ZMQ_EVENT_MONITOR_STOPPED, -1);
+}
+
+void SocketMonitor::wait_for(std::uint16_t event, long wait_ms) {
+  for (;;) {
     while (const auto received = pair_.receive(ReceiveLimits{})) {
-      if (event_of(*received).first == ZMQ_EVENT_CLOSED) return;
+      if (event_of(*received).first == event) return;
     }
     zmq_pollitem_t item{pair_.raw(), -1, ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, kReleaseWaitMs);
+    if (zmq_poll(&item, 1, wait_ms) == 0) return;
   }
 }
 

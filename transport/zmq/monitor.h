@@ -41,6 +41,11 @@ class SocketMonitor {
   // (Closing alone does so some time later, on a ZeroMQ thread.) Call after binding.
   void release_at_end(const std::string& endpoint);
 
+  // Closes the watched socket and returns when it is gone: what it was sent is with the peers' systems, or as much of
+  // it as they took in the socket's linger time, and its address is free. (zmq_unbind() would drop what connections
+  // have not written yet, zmq_close() alone returns before.) The last call.
+  void close(Socket watched);
+
   // The next event, or none.
   std::optional<ConnectionEvent> next();
 
@@ -53,6 +58,8 @@ class SocketMonitor {
   SocketMonitor(std::shared_ptr<void> watched, Socket pair) : watched_(std::move(watched)), pair_(std::move(pair)) {}
   void stop();
   void release();
+  // Reads events until that one has come, or none comes for `wait_ms`; negative: however long.
+  void wait_for(std::uint16_t event, long wait_ms);
 
   std::shared_ptr<void> watched_;
   Socket pair_;

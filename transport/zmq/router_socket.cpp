@@ -29,10 +29,25 @@ Result<RouterSocket> RouterSocket::bind(const Context& context, const std::strin
   auto monitor = SocketMonitor::watch(*socket);
   if (!monitor.ok()) return monitor.error();
   if (auto bound = socket->bind(address); !bound.ok()) return bound.error();
-  monitor->release_at_end(socket->endpoint());
   // The route is a frame of its own.
   const ReceiveLimits with_route{limits.max_frames + 1, limits.max_message_bytes + kMaxRouteBytes};
   return RouterSocket(std::move(*socket), std::move(*monitor), with_route);
+}
+
+RouterSocket& RouterSocket::operator=(RouterSocket&& other) noexcept {
+  close();
+  socket_ = std::move(other.socket_);
+  monitor_ = std::move(other.monitor_);
+  limits_ = other.limits_;
+  routes_ = std::move(other.routes_);
+  disconnected_ = std::move(other.disconnected_);
+  refused_ = other.refused_;
+  failed_handshakes_ = other.failed_handshakes_;
+  return *this;
+}
+
+void RouterSocket::close() {
+  if (socket_.is_open()) monitor_.close(std::move(socket_));
 }
 
 std::optional<RouterSocket::Incoming> RouterSocket::receive() {

@@ -1,7 +1,8 @@
 // A server socket for many peers: ingress toward clients, head toward workers. Each peer has a route.
 //
 // Without handover (the default) a peer cannot take over the routing id of another one that is connected.
-// Owns: socket and monitor. Confined: one thread, destruction included.
+// Owns: socket and monitor. Confined: one thread, destruction included, which waits until the peers have what they were
+//       sent, at most the socket's linger time.
 #pragma once
 
 #include <map>
@@ -39,6 +40,10 @@ class RouterSocket {
   static Result<RouterSocket> bind(const Context& context, const std::string& address, const SocketOptions& options,
                                    const ReceiveLimits& limits);
 
+  RouterSocket(RouterSocket&&) noexcept = default;
+  RouterSocket& operator=(RouterSocket&& other) noexcept;
+  ~RouterSocket() { close(); }
+
   // Resolved: what peers connect to.
   std::string address() const { return socket_.endpoint(); }
 
@@ -62,6 +67,7 @@ class RouterSocket {
   RouterSocket(Socket socket, SocketMonitor monitor, const ReceiveLimits& limits)
       : socket_(std::move(socket)), monitor_(std::move(monitor)), limits_(limits) {}
 
+  void close();
   void read_monitor();
 
   Socket socket_;

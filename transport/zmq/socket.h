@@ -40,8 +40,10 @@ struct SocketOptions {
   Duration reconnect_interval_max = std::chrono::milliseconds(500);
   // Of an encrypted connect: then it is tried again. (Who is to be asked again later, ZAP 300, hears nothing.)
   Duration handshake_timeout = std::chrono::seconds(2);
-  std::string routing_id;        // Of a dealer, up to 255 bytes; empty: the router invents one.
-  bool immediate = true;         // Dealer: queue nothing for a peer that is not connected.
+  std::string routing_id;  // Of a dealer, up to 255 bytes; empty: the router invents one.
+  // Dealer: queue nothing for a peer that is not connected. What has come in but is not read yet is dropped when the
+  // connection ends.
+  bool immediate = true;
   bool router_mandatory = true;  // Router: sending to an unknown route fails instead of dropping.
   bool router_handover = false;  // Router: a new connection takes over a routing id. Between own processes only.
   bool allow_wide_bind = false;  // Permit binding beyond loopback without keys.

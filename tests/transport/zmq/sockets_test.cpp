@@ -165,6 +165,45 @@ TEST_SUITE("transport/zmq/sockets") {
     CHECK_FALSE(server.hear(second, message_of(4)).follows_loss);
   }
 
+  TEST_CASE("what a router has sent arrives although it ends at once, and its address is free then") {
+    for (const std::string transport : {"ipc", "tcp"}) {
+      CAPTURE(transport);
+      const SocketFolder folder;
+      const Context context = Context::create().value();
+      const Context others = Context::create().value();  // With an I/O thread that the router does not wait for.
+      std::string address = bind_address(transport, folder);
+      for (int round = 0; round < 200; ++round) {
+        std::optional<RouterSocket> server = RouterSocket::bind(context, address, {}, {}).value();
+        address = server->address();
+        SocketOptions options;
+        options.immediate = false;
+        DealerSocket client = DealerSocket::connect(others, address, options, ReceiveLimits{}).value();
+        bool is_sent = false;
+        std::optional<RouterSocket::Incoming> incoming;
+        REQUIRE(wait_for(*server, {&client}, [&] {
+          is_sent = is_sent || client.send(message_of(1));
+          incoming = server->receive();
+          return incoming.has_value();
+        }));
+        constexpr int kMessages = 20;
+        for (int i = 0; i < kMessages; ++i) REQUIRE(server->send(incoming->route, message_of(i, 3000)).value());
+        server.reset();
+        SteadyClock clock;
+        Poller poller;
+        int received = 0;
+        const TimePoint end = clock.now() + kGenerous;
+        while (received < kMessages && clock.now() < end) {
+          while (const auto message = client.receive()) CHECK(number_of(*message) == received++);
+          poller.clear();
+          poller.add(client);
+          if (received < kMessages) poller.wait(clock, clock.now() + std::chrono::milliseconds(20));
+        }
+        CAPTURE(round);
+        REQUIRE(received == kMessages);
+      }
+    }
+  }
+
   TEST_CASE("a route that nobody has is unreachable") {
     Server server("tcp");
     const auto sent = server.socket.send(Route{"nobody"}, message_of(1));
