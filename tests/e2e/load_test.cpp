@@ -15,7 +15,8 @@ using nlohmann::json;
 
 // Runs it to its end; what it reports.
 json offer_load(const EngineUnderTest& engine, std::vector<std::string> flags) {
-  std::vector<std::string> arguments = {"load", "--connect", engine.ingress(), "--json"};
+  // As long as it takes: sanitizers make the engine some twenty times slower.
+  std::vector<std::string> arguments = {"load", "--connect", engine.ingress(), "--json", "--drain", "600"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   Program load(arguments);
   const std::string output = load.rest();
@@ -49,8 +50,8 @@ TEST_SUITE("e2e/load") {
     TopologyText topology;
     topology.client_window_tokens = 4;  // So that none ends without further credit.
     EngineUnderTest engine(topology);
-    const json report = offer_load(
-        engine, {"--rate", "50", "--requests", "50", "--vocab", "4096", "--output-tokens", "20", "--connections", "3"});
+    const json report = offer_load(engine, {"--rate", "50", "--requests", "50", "--vocab", "4096", "--prompt-tokens",
+                                            "8..32", "--output-tokens", "20", "--connections", "3"});
     CHECK(report["offered"] == 50);
     CHECK(report["accepted"] == 50);
     CHECK(report["outcomes"]["finished"]["length"] == 50);
