@@ -87,6 +87,8 @@ void SocketMonitor::release() {
 
 void SocketMonitor::close(Socket watched) {
   SLUICE_CHECK(watched.raw_ == watched_);
+  // Peers in this process have what was sent, and let go when their threads next turn to their sockets.
+  if (is_inproc(watched.endpoint())) return release_at_end(watched.endpoint());
   watched_.reset();
   watched.raw_.reset();
   // However long: where events are not read, an I/O thread waits for it.

@@ -43,7 +43,7 @@ class SocketMonitor {
 
   // Closes the watched socket and returns when it is gone: what it was sent is with the peers' systems, or as much of
   // it as they took in the socket's linger time, and its address is free. (zmq_unbind() would drop what connections
-  // have not written yet, zmq_close() alone returns before.) The last call.
+  // have not written yet, zmq_close() alone returns before. In-process peers are not waited for.) The last call.
   void close(Socket watched);
 
   // The next event, or none.

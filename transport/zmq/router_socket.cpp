@@ -31,27 +31,11 @@ Result<RouterSocket> RouterSocket::bind(const Context& context, const std::strin
   if (auto bound = socket->bind(address); !bound.ok()) return bound.error();
   // The route is a frame of its own.
   const ReceiveLimits with_route{limits.max_frames + 1, limits.max_message_bytes + kMaxRouteBytes};
-  return RouterSocket(std::move(*socket), std::move(*monitor), with_route);
-}
-
-RouterSocket& RouterSocket::operator=(RouterSocket&& other) noexcept {
-  close();
-  socket_ = std::move(other.socket_);
-  monitor_ = std::move(other.monitor_);
-  limits_ = other.limits_;
-  routes_ = std::move(other.routes_);
-  disconnected_ = std::move(other.disconnected_);
-  refused_ = other.refused_;
-  failed_handshakes_ = other.failed_handshakes_;
-  return *this;
-}
-
-void RouterSocket::close() {
-  if (socket_.is_open()) monitor_.close(std::move(socket_));
+  return RouterSocket(std::make_unique<Bound>(std::move(*socket), std::move(*monitor)), with_route);
 }
 
 std::optional<RouterSocket::Incoming> RouterSocket::receive() {
-  while (auto received = socket_.receive(limits_)) {
+  while (auto received = bound_->socket.receive(limits_)) {
     // All that had happened to connections before this message came must be known before its connection is noted.
     read_monitor();
     if (received->frames.size() < 2) {
@@ -61,7 +45,7 @@ std::optional<RouterSocket::Incoming> RouterSocket::receive() {
     Incoming incoming{route_of(received->frames[0]), std::move(received->frames), false, std::move(received->peer)};
     incoming.message.erase(incoming.message.begin());
     if (received->connection >= 0) {
-      if (monitor_.is_lost(received->connection)) {
+      if (bound_->monitor.is_lost(received->connection)) {
         if (disconnected_.empty() || disconnected_.back() != incoming.route) disconnected_.push_back(incoming.route);
       } else {
         incoming.follows_loss = std::erase(disconnected_, incoming.route) > 0;
@@ -76,7 +60,7 @@ std::optional<RouterSocket::Incoming> RouterSocket::receive() {
 Result<bool> RouterSocket::send(const Route& route, const Message& message) {
   SLUICE_CHECK(!message.empty());
   const Frame prefix = frame_of(route);
-  switch (socket_.send({&prefix, 1}, message)) {
+  switch (bound_->socket.send({&prefix, 1}, message)) {
     case Socket::Sent::kYes: return true;
     case Socket::Sent::kWouldBlock: return false;
     case Socket::Sent::kUnreachable: break;
@@ -90,7 +74,7 @@ std::vector<Route> RouterSocket::take_disconnected() {
 }
 
 void RouterSocket::read_monitor() {
-  while (const auto event = monitor_.next()) {
+  while (const auto event = bound_->monitor.next()) {
     using Kind = ConnectionEvent::Kind;
     if (event->kind == Kind::kRefused || event->kind == Kind::kMismatched || event->kind == Kind::kBroken) {
       ++failed_handshakes_;
@@ -104,8 +88,8 @@ void RouterSocket::read_monitor() {
 }
 
 void RouterSocket::watch(Poller& poller) const {
-  poller.add_socket(socket_, false);
-  poller.add_socket(monitor_.socket(), false);
+  poller.add_socket(bound_->socket, false);
+  poller.add_socket(bound_->monitor.socket(), false);
 }
 
 }  // namespace sluice::transport

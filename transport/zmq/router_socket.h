@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,12 +41,8 @@ class RouterSocket {
   static Result<RouterSocket> bind(const Context& context, const std::string& address, const SocketOptions& options,
                                    const ReceiveLimits& limits);
 
-  RouterSocket(RouterSocket&&) noexcept = default;
-  RouterSocket& operator=(RouterSocket&& other) noexcept;
-  ~RouterSocket() { close(); }
-
   // Resolved: what peers connect to.
-  std::string address() const { return socket_.endpoint(); }
+  std::string address() const { return bound_->socket.endpoint(); }
 
   // The next message, or none. Messages beyond the limits and those without a frame are counted and dropped.
   std::optional<Incoming> receive();
@@ -64,14 +61,22 @@ class RouterSocket {
   void watch(Poller& poller) const;
 
  private:
-  RouterSocket(Socket socket, SocketMonitor monitor, const ReceiveLimits& limits)
-      : socket_(std::move(socket)), monitor_(std::move(monitor)), limits_(limits) {}
+  // Both end together.
+  struct Bound {
+    Socket socket;
+    SocketMonitor monitor;
 
-  void close();
+    Bound(Socket bound, SocketMonitor its_monitor) : socket(std::move(bound)), monitor(std::move(its_monitor)) {}
+    Bound(const Bound&) = delete;
+    Bound& operator=(const Bound&) = delete;
+    ~Bound() { monitor.close(std::move(socket)); }
+  };
+
+  RouterSocket(std::unique_ptr<Bound> bound, const ReceiveLimits& limits) : bound_(std::move(bound)), limits_(limits) {}
+
   void read_monitor();
 
-  Socket socket_;
-  SocketMonitor monitor_;
+  std::unique_ptr<Bound> bound_;
   ReceiveLimits limits_;
   std::map<int, Route> routes_;  // By connection.
   std::vector<Route> disconnected_;

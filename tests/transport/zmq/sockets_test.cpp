@@ -204,6 +204,20 @@ TEST_SUITE("transport/zmq/sockets") {
     }
   }
 
+  TEST_CASE("inproc: a router ends while a dealer of the same thread is there, which still gets what was sent") {
+    std::optional<Server> server(std::in_place, "inproc");
+    const Context context = server->context;
+    const std::string address = server->socket.address();
+    DealerSocket client = server->connect();
+    const auto incoming = server->hear(client, message_of(1));
+    REQUIRE(server->socket.send(incoming.route, message_of(2)).value());
+    server.reset();
+    CHECK(RouterSocket::bind(context, address, {}, {}).ok());
+    const auto message = client.receive();
+    REQUIRE(message.has_value());
+    CHECK(number_of(*message) == 2);
+  }
+
   TEST_CASE("a route that nobody has is unreachable") {
     Server server("tcp");
     const auto sent = server.socket.send(Route{"nobody"}, message_of(1));
