@@ -1,7 +1,6 @@
 #include "pipeline/stage/expanded_attention.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/check.h"
 #include "kernels/attention/attention.h"
@@ -19,13 +18,6 @@ constexpr std::size_t kBlockTokens = 64;
 constexpr std::size_t kPieceTokens = 4 * kBlockTokens;
 // Keys and values of one head: 43,000 positions of DeepSeek-V3.
 constexpr std::size_t kHeadCacheBytesMax = std::size_t{64} << 20;
-
-// [rows, columns] of zeros.
-Result<AlignedBuffer<float>> zeros(std::size_t rows, std::size_t columns) {
-  auto buffer = AlignedBuffer<float>::allocate("expanded keys and values", rows, columns);
-  if (buffer.ok()) std::fill_n(buffer->data(), rows * columns, 0.0f);
-  return buffer;
-}
 
 void copy(MatrixView<const float> from, MatrixView<float> to) {
   for (std::size_t row = 0; row < from.rows; ++row) std::copy_n(from.row(row), from.columns, to.row(row));
@@ -47,19 +39,17 @@ Result<void> ExpandedAttention::allocate(const DecoderOptions& options) {
   const std::size_t blocks_max = kHeadCacheBytesMax / (2 * kBlockTokens * head_dim_ * sizeof(float));
   const std::size_t tokens = std::size_t{options.num_blocks} * options.block_tokens;
   const std::size_t num_blocks = std::min(blocks_max, (tokens + kBlockTokens - 1) / kBlockTokens);
-  const std::pair<AlignedBuffer<float>*, std::pair<std::size_t, std::size_t>> buffers[] = {
-      {&cached_keys_, {num_blocks * kBlockTokens, head_dim_}},
-      {&cached_values_, {num_blocks * kBlockTokens, head_dim_}},
-      {&rows_, {kPieceTokens, config_.latent.cached_dim()}},
-      {&keys_, {kPieceTokens, head_dim_}},
-      {&values_, {kPieceTokens, head_dim_}},
-      {&queries_, {options.max_batch_tokens, head_dim_}},
-      {&found_, {options.max_batch_tokens, head_dim_}}};
-  for (const auto& [buffer, shape] : buffers) {
-    auto allocated = zeros(shape.first, shape.second);
-    if (!allocated.ok()) return allocated.error();
-    *buffer = *std::move(allocated);
-  }
+  auto cached = allocate_scratch(num_blocks * kBlockTokens, {{&cached_keys_, head_dim_}, {&cached_values_, head_dim_}});
+  if (!cached.ok()) return cached;
+  auto piece = allocate_scratch(kPieceTokens,
+                                {{&rows_, config_.latent.cached_dim()}, {&keys_, head_dim_}, {&values_, head_dim_}});
+  if (!piece.ok()) return piece;
+  auto batch = allocate_scratch(options.max_batch_tokens, {{&queries_, head_dim_}, {&found_, head_dim_}});
+  if (!batch.ok()) return batch;
+  // What is shorter than head_dim_ ends in zeros, over which nothing is written.
+  std::fill_n(keys_.data(), kPieceTokens * head_dim_, 0.0f);
+  std::fill_n(values_.data(), kPieceTokens * head_dim_, 0.0f);
+  std::fill_n(queries_.data(), options.max_batch_tokens * head_dim_, 0.0f);
   head_cache_ = {{DType::kF32, num_blocks, 1, kBlockTokens, head_dim_}, cached_keys_.data(), cached_values_.data()};
   for (std::size_t block = 0; block < num_blocks; ++block) blocks_.push_back({static_cast<std::uint32_t>(block)});
   return {};
